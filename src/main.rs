@@ -1,4 +1,7 @@
 //! The `git-wave` program: parse, call, exit code.
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    git_wave::cli::main(std::env::args_os().collect())
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Deferral;
-use crate::names::{BranchRef, CommitId, RunId, TicketId};
+use crate::names::{CommitId, RunId, TicketId};
 
 /// `report --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,196 @@
+//! What every command shares: where it stands, how it speaks, and how it ends.
+//!
+//! Knows nothing of any single command.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::plan::{Problem, Severity};
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal.
+    Auto,
+    /// Even into a pipe.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Who reads stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A person.
+    Person,
+    /// A program, in JSON.
+    Program,
+}
+
+/// Where a command stands and how it speaks.
+#[derive(Clone, Debug)]
+pub struct Face {
+    /// Who reads stdout.
+    pub reader: Reader,
+    /// Whether to colour what goes to a person.
+    pub color: bool,
+    /// The folder the command was started in, absolute.
+    pub cwd: PathBuf,
+}
+
+impl Face {
+    pub(crate) fn new(json: bool, when: When, directory: Option<PathBuf>) -> Result<Self, CliError> {
+        let here = std::env::current_dir()
+            .map_err(|error| CliError::refused(format!("the current folder cannot be read: {error}")))?;
+        let cwd = directory.map_or(here.clone(), |directory| here.join(directory));
+        if !cwd.is_dir() {
+            return Err(CliError::usage(format!("no folder {}", cwd.display())));
+        }
+        let color = match when {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::env::var_os("CLICOLOR").is_none_or(|v| v != "0")
+                    && std::io::stdout().is_terminal()
+            }
+        };
+        let reader = if json { Reader::Program } else { Reader::Person };
+        Ok(Self { reader, color, cwd })
+    }
+
+    /// Whether `--json` was given.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.reader == Reader::Program
+    }
+
+    /// Writes text for a person: to stdout, or to stderr where stdout is a program's.
+    pub fn say(&self, text: &str) {
+        let text = text.trim_end_matches('\n');
+        if self.json() {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        } else {
+            print_line(text);
+        }
+    }
+
+    /// Writes one JSON document on a line of its own to stdout.
+    pub fn document(&self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string(value)
+            .map_err(|error| CliError::refused(format!("BUG: this answer has no JSON: {error}")))?;
+        print_line(&text);
+        Ok(())
+    }
+}
+
+/// A closed pipe (`| head`) is the reader's choice, not a fault.
+fn print_line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// How a command ended, in the terms of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All landed, or nothing to do.
+    Done,
+    /// The run finished, but something failed, was deferred or skipped.
+    Unfinished,
+    /// Ended by this signal, resumable.
+    Signal(u8),
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Unfinished => ExitCode::from(1),
+            Self::Signal(number) => ExitCode::from(128 + number),
+        }
+    }
+}
+
+/// What kind of error it is; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bad usage, backlog or configuration: nothing was started. Exit 2.
+    Usage,
+    /// The repository or machine refused; state is resumable. Exit 3.
+    Refused,
+}
+
+/// An error as a person sees it: what happened, to what, and what to do next.
+#[derive(Debug)]
+pub struct CliError {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// What happened, to what.
+    pub message: String,
+    /// Everything wrong with the input, each with its place.
+    pub problems: Vec<Problem>,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+impl CliError {
+    /// Bad usage, backlog or configuration.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, message: message.into(), problems: Vec::new(), hints: Vec::new() }
+    }
+
+    /// The repository or machine refused.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Refused, ..Self::usage(message) }
+    }
+
+    /// A backlog with problems, all of them at once.
+    #[must_use]
+    pub fn problems(problems: Vec<Problem>) -> Self {
+        let errors = problems.iter().filter(|p| p.severity == Severity::Error).count();
+        let plural = if errors == 1 { "" } else { "s" };
+        Self { problems, ..Self::usage(format!("{errors} error{plural} in the backlog; nothing was started")) }
+    }
+
+    /// The same error with a way out.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub(crate) fn show(&self, face: Option<&Face>) -> ExitCode {
+        let mut err = std::io::stderr().lock();
+        for problem in &self.problems {
+            let _ = writeln!(err, "{problem}");
+        }
+        let _ = writeln!(err, "error: {}", self.message);
+        for hint in &self.hints {
+            let _ = writeln!(err, "  hint: {hint}");
+        }
+        if face.is_some_and(Face::json) {
+            print_line(&self.as_json().to_string());
+        }
+        ExitCode::from(match self.kind {
+            Kind::Usage => 2,
+            Kind::Refused => 3,
+        })
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let kind = match self.kind {
+            Kind::Usage => "usage",
+            Kind::Refused => "refused",
+        };
+        serde_json::json!({"error": {"kind": kind, "message": self.message, "problems": self.problems, "hints": self.hints}})
+    }
+}
+
+/// Shows clap's own answer: help and version on stdout with 0, the rest on stderr with 2.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
