@@ -112,7 +112,7 @@ fn a_worker_that_heeds_term_ends_gently_and_keeps_its_own_traps() {
     worker.stopper().stop(Stop::Gently);
     let ended = worker.wait();
     assert_eq!(ended.how, How::Stopped);
-    assert!(ended.tail.ends_with("cleaned\n"), "{}", ended.tail);
+    assert!(ended.tail.contains("cleaned\n"), "{}", ended.tail);
     assert!(ended.seconds < 4.0);
 }
 
@@ -259,7 +259,9 @@ fn much_output_costs_a_bounded_log() {
     assert_eq!(ended.how, How::Exited(0));
     let log = std::fs::read(folder.path().join("worker.log")).unwrap();
     assert!(log.len() < (1 << 20) + 100, "{}", log.len());
-    assert!(log.starts_with(b"first\n") && log.ends_with(b"last\n"));
+    assert!(log.starts_with(b"first\n"));
+    // The other stream may have had a full pipe still to read.
+    assert!(log[log.len() - (128 << 10)..].windows(5).any(|w| w == b"last\n"));
     let omitted = 200 * (1 << 20) + 11 - (1 << 20);
     let line = format!("\n[git-wave: {omitted} bytes of output left out here]\n");
     assert!(log.windows(line.len()).any(|w| w == line.as_bytes()));
@@ -327,8 +329,13 @@ fn no_git_variable_and_no_descriptor_of_the_caller_reaches_a_worker() {
     let log = std::fs::read_to_string(folder.path().join("worker.log")).unwrap();
     assert!(!log.contains("elsewhere") && !log.contains("GIT_AUTHOR_NAME"), "{log}");
     assert!(log.contains("GIT_TERMINAL_PROMPT=0") && log.contains("gc.auto=0;maintenance.auto=false;"), "{log}");
-    assert!(log.contains("descriptors: 0 1 2 end"), "{log}");
-    assert!(log.contains("signals: 0000000000000000 0000000000000000"), "{log}");
+    assert!(log.contains("zero\n") && !log.contains("seven\n"), "{log}");
+    for mask in ["SigBlk:\t", "SigIgn:\t"] {
+        let (_, rest) = log.split_once(mask).unwrap();
+        let bits = u64::from_str_radix(rest.lines().next().unwrap(), 16).unwrap();
+        // 1 to 31: the real-time ones belong to the C library.
+        assert_eq!(bits & 0x7fff_ffff, 0, "{mask}{log}");
+    }
 }
 
 #[test]
@@ -337,8 +344,8 @@ fn the_caller_with_things_to_leak() {
     let Some(folder) = std::env::var_os(RUNNER).map(PathBuf::from) else { return };
     assert!(Path::new("/proc/self/fd/7").exists(), "the precondition: there is one to leak");
     let script = "env | grep GIT_; git config --list --show-origin | sed -n 's/^command line:\\t//p' | tr '\\n' ';'; \
-        echo; echo descriptors: $(ls /proc/$$/fd) end; \
-        echo signals: $(sed -n 's/^SigBlk:\\t//p; s/^SigIgn:\\t//p' /proc/$$/status)";
+        echo; [ -e /proc/$$/fd/7 ] && echo seven; [ -e /proc/$$/fd/0 ] && echo zero; \
+        grep Sig /proc/$$/status";
     assert_eq!(run(&spec(&folder, script)).how, How::Exited(0));
 }
 

@@ -143,7 +143,7 @@ mod tests {
             assert!(on_disk <= limit / 2 * 3);
         }
         log.finish().unwrap();
-        assert_eq!(parts(&path), [path.clone()]);
+        assert_eq!(parts(&path), std::slice::from_ref(&path));
         std::fs::read(path).unwrap()
     }
 

@@ -13,8 +13,23 @@ const REDACTED: &[u8] = b"[redacted]";
 const SHORTEST: usize = 6;
 /// Prefixes of credentials; a word that begins with one and goes on this long is a credential.
 const PREFIXES: [&str; 17] = [
-    "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "sk-", "sk_live_", "rk_live_", "xoxb-", "xoxp-",
-    "xoxa-", "AKIA", "ASIA", "AIza", "npm_",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_live_",
+    "rk_live_",
+    "xoxb-",
+    "xoxp-",
+    "xoxa-",
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "npm_",
 ];
 const WORD: usize = 16;
 
@@ -215,7 +230,10 @@ mod tests {
 
     #[test]
     fn a_word_that_only_looks_like_one_stays() {
-        assert_eq!(redact(&[b"sk-short AKIA desk-0123456789abcdefghijkl"]), "sk-short AKIA desk-0123456789abcdefghijkl");
+        assert_eq!(
+            redact(&[b"sk-short AKIA desk-0123456789abcdefghijkl"]),
+            "sk-short AKIA desk-0123456789abcdefghijkl"
+        );
     }
 
     #[test]

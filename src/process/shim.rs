@@ -260,7 +260,7 @@ impl Watch {
         self.resume();
         let kill_at = Instant::now() + grace;
         match self.phase {
-            Phase::Killing { .. } => return,
+            Phase::Killing { .. } => {}
             Phase::Ending { kill_at: earlier } => self.phase = Phase::Ending { kill_at: kill_at.min(earlier) },
             Phase::Running { .. } | Phase::Lingering { .. } => {
                 if self.own_end.is_none() {
@@ -330,7 +330,8 @@ impl Watch {
         let (own, lasted) = self.own_end.unwrap_or((How::Signalled(9), self.began.elapsed()));
         let mut leak = self.leak;
         if survivors > 0 {
-            let known = leak.take().unwrap_or(Leak { processes: Vec::new(), count: survivors, survived: Survived::Nothing });
+            let known =
+                leak.take().unwrap_or(Leak { processes: Vec::new(), count: survivors, survived: Survived::Nothing });
             leak = Some(Leak { survived: Survived::Something, ..known });
         }
         let millis = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
