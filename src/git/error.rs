@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::store::is_pressure;
+
 /// A refusal by the repository, by git, or by the machine under them.
 #[derive(Debug, Error)]
 pub enum GitError {
@@ -156,11 +158,4 @@ fn names_pressure(text: &str) -> bool {
     ["No space left on device", "Too many open files", "Cannot allocate memory", "Disk quota exceeded"]
         .iter()
         .any(|sign| text.contains(sign))
-}
-
-fn is_pressure(error: &io::Error) -> bool {
-    use io::ErrorKind::{Interrupted, OutOfMemory, QuotaExceeded, ResourceBusy, StorageFull, WouldBlock};
-    const TOO_MANY_FILES: [i32; 2] = [23, 24]; // ENFILE, EMFILE: std has no kind for them
-    matches!(error.kind(), Interrupted | OutOfMemory | QuotaExceeded | ResourceBusy | StorageFull | WouldBlock)
-        || error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code))
 }
