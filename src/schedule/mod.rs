@@ -1,1 +1,16 @@
-//! (room schedule)
+//! Layer 0: which ticket starts when. A happening in, actions out.
+//!
+//! Pure: knows no process, no clock, no random source and no git; whoever drives it tells it what happened and does
+//! what it says, in order.
+
+mod forecast;
+mod message;
+mod scheduler;
+mod sizing;
+mod state;
+
+pub use forecast::{Forecast, forecast};
+pub use message::{Action, Confirm, Happening, Known, OnFailure, Order, Rules};
+pub use scheduler::Scheduler;
+pub use sizing::{Demand, Machine, auto};
+pub use state::{Counts, State};
