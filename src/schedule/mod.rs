@@ -3,13 +3,16 @@
 //! Pure: knows no process, no clock, no random source and no git; whoever drives it tells it what happened and does
 //! what it says, in order.
 
+mod barrier;
+mod core;
 mod forecast;
 mod message;
+mod ready;
 mod scheduler;
 mod sizing;
 mod state;
 
-pub use forecast::{Forecast, forecast};
+pub use forecast::{Forecast, forecast, forecasts};
 pub use message::{Action, Confirm, Happening, Known, OnFailure, Order, Rules};
 pub use scheduler::Scheduler;
 pub use sizing::{Demand, Machine, auto};
