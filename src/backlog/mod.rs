@@ -17,4 +17,5 @@ pub use duration::parse_seconds;
 pub use find::{NAMES, find};
 pub use format::{Format, UnknownFormat};
 pub use read::{Backlog, parse, read};
+pub(crate) use syntax::{Node, Value, read_toml};
 pub use toml_out::to_toml;

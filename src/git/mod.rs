@@ -7,6 +7,7 @@ mod commit;
 mod differences;
 mod durable;
 mod error;
+mod found;
 mod history;
 mod hunks;
 mod identity;
@@ -18,9 +19,12 @@ mod refs;
 mod repository;
 mod session;
 mod swap;
+mod version;
+mod weight;
 
 pub(crate) use differences::{Change, Differences, Item, LINK};
 pub use error::GitError;
+pub use found::Founding;
 pub use history::{CommitInfo, Signature};
 pub use identity::Identity;
 pub use merge::Probe;
@@ -29,6 +33,7 @@ pub(crate) use merge_tree::{Staged, paths_of};
 pub use repository::Repository;
 pub(crate) use session::{NewCommit, Session};
 pub(crate) use swap::{Move, Swap};
+pub use version::{ProgramVersion, program_version};
 
 use crate::names::CommitId;
 
