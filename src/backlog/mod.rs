@@ -1,1 +1,20 @@
-//! (room backlog)
+//! Layer 2: backlogs, one file per format, each bytes in and tickets out.
+//!
+//! Every reader reports every problem at once, each with file, line and field. Knows nothing of the graph (unknown needs,
+//! cycles and duplicate ids are the plan's to find), of git, or of how a ticket is run.
+
+mod duration;
+mod fields;
+mod find;
+mod format;
+mod native;
+mod read;
+mod status;
+mod syntax;
+mod toml_out;
+
+pub use duration::parse_seconds;
+pub use find::{NAMES, find};
+pub use format::{Format, UnknownFormat};
+pub use read::{Backlog, parse, read};
+pub use toml_out::to_toml;

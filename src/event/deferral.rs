@@ -35,6 +35,18 @@ pub struct Deferral {
     pub commands: Vec<String>,
 }
 
+impl Deferral {
+    /// The reason and the paths in one line: `conflict in src/a.rs and 2 more`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.paths.as_slice() {
+            [] => self.reason.to_string(),
+            [path] => format!("{} in {path}", self.reason),
+            [first, rest @ ..] => format!("{} in {first} and {} more", self.reason, rest.len()),
+        }
+    }
+}
+
 /// The reasons of a deferral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

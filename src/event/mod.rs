@@ -3,9 +3,13 @@
 //! Pure values. The run records them, faces show them, `resume` reads them back; this room knows none of the three.
 
 mod deferral;
+mod fold;
+mod pulse;
 mod report;
 
 pub use deferral::{Deferral, DeferralReason, Hunk, Rival};
+pub use fold::{Fold, Roster};
+pub use pulse::{Pulse, SlotView};
 pub use report::{FinalState, LandedBy, LimitedBy, Metrics, Report, RunState, TicketReport, Workers};
 
 use serde::{Deserialize, Serialize};
@@ -219,6 +223,36 @@ pub enum Event {
         /// The whole report.
         report: Box<Report>,
     },
+}
+
+impl Event {
+    /// The ticket it is about, if it is about one.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&TicketId> {
+        match self {
+            Self::TicketReopened { ticket, .. }
+            | Self::AttemptStarted { ticket, .. }
+            | Self::Heartbeat { ticket, .. }
+            | Self::AttemptFinished { ticket, .. }
+            | Self::RetryScheduled { ticket, .. }
+            | Self::TicketQueued { ticket, .. }
+            | Self::TicketLanded { ticket, .. }
+            | Self::TicketEmpty { ticket }
+            | Self::TicketDeferred { ticket, .. }
+            | Self::TicketFailed { ticket, .. }
+            | Self::TicketSkipped { ticket, .. }
+            | Self::TicketCancelled { ticket, .. } => Some(ticket),
+            Self::Warning { ticket, .. } => ticket.as_ref(),
+            Self::RunStarted { .. }
+            | Self::RunResumed { .. }
+            | Self::WaveStarted { .. }
+            | Self::WaveFinished { .. }
+            | Self::LandingRetried { .. }
+            | Self::WorkersResized { .. }
+            | Self::RunStopping { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
 }
 
 /// What came of one attempt.

@@ -87,12 +87,17 @@ impl Ticket {
         }
     }
 
-    /// The place of one of its fields, as exactly as the format knows it.
+    /// The place of one of its fields, as exactly as the format knows it: the item's, its list's, or the ticket's.
     #[must_use]
     pub fn place_of(&self, field: &str) -> Place {
         Place {
             file: self.place.file.clone(),
-            line: self.lines.get(field).copied().or(self.place.line),
+            line: self
+                .lines
+                .get(field)
+                .or_else(|| self.lines.get(field.split('[').next()?))
+                .copied()
+                .or(self.place.line),
             field: Some(field.to_owned()),
         }
     }

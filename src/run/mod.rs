@@ -1,1 +1,5 @@
-//! (room run)
+//! Layer 3: the dispatcher, the one async place that ties scheduler, slots, workers and queue together.
+
+mod face;
+
+pub use face::Face;

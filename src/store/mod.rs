@@ -1,1 +1,14 @@
-//! (room store)
+//! Layer 1: files that must not lie: locks, journals, atomic replacement. The only room that names fs2 or tempfile.
+//!
+//! Knows nothing of what is locked, recorded or written.
+
+mod atomic;
+mod error;
+mod journal;
+mod lock;
+
+pub use atomic::{private_dir, sync_dir, write_atomic};
+pub use error::StoreError;
+pub(crate) use error::is_pressure;
+pub use journal::{Journal, Opened, Position, Tail};
+pub use lock::FileLock;
