@@ -377,7 +377,7 @@ impl Core {
         let Some(barrier) = &mut self.barrier else { return };
         let opened = barrier.advance(self.phase == Phase::Going, out);
         let waves = plan.order();
-        for (after, upto) in opened {
+        if let Some((after, upto)) = opened {
             let from = waves.partition_point(|ticket| plan.wave(*ticket) <= after);
             let to = waves.partition_point(|ticket| plan.wave(*ticket) <= upto);
             for ticket in &waves[from..to] {
