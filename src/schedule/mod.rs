@@ -12,8 +12,11 @@ mod scheduler;
 mod sizing;
 mod state;
 
-pub use forecast::{Forecast, forecast, forecasts};
+pub use forecast::{Forecast, forecast, forecast_in_waves, forecasts};
 pub use message::{Action, Confirm, Happening, Known, OnFailure, Order, Rules};
 pub use scheduler::Scheduler;
 pub use sizing::{Demand, Machine, auto};
 pub use state::{Counts, State};
+
+#[cfg(test)]
+mod tests;
