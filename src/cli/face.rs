@@ -110,6 +110,8 @@ pub enum Exit {
     Done,
     /// The run finished, but something failed, was deferred or skipped.
     Unfinished,
+    /// The repository or machine refused in the middle; said already, and resumable.
+    Refused,
     /// Ended by this signal, resumable.
     Signal(u8),
 }
@@ -119,6 +121,7 @@ impl Exit {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Unfinished => ExitCode::from(1),
+            Self::Refused => ExitCode::from(3),
             Self::Signal(number) => ExitCode::from(128 + number),
         }
     }
