@@ -100,6 +100,8 @@ pub enum Exit {
     Done,
     /// The run finished, but something failed, was deferred or skipped.
     Unfinished,
+    /// The input is bad, and the answer already says how; nothing was started.
+    Invalid,
     /// Ended by this signal, resumable.
     Signal(u8),
 }
@@ -109,6 +111,7 @@ impl Exit {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Unfinished => ExitCode::from(1),
+            Self::Invalid => ExitCode::from(2),
             Self::Signal(number) => ExitCode::from(128 + number),
         }
     }

@@ -2,7 +2,11 @@
 //!
 //! Here errors get their kind, exit code and hint, and nowhere else. Knows nothing of how anything is done.
 
+mod chosen;
 mod face;
+mod import;
+mod init;
+mod validate;
 
 pub use face::{CliError, Exit, Face, Kind};
 
@@ -29,7 +33,11 @@ struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-enum Command {}
+enum Command {
+    Validate(validate::Args),
+    Import(import::Args),
+    Init(init::Args),
+}
 
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
 #[must_use]
@@ -48,6 +56,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(command: Command, _face: &Face) -> Result<Exit, CliError> {
-    match command {}
+fn dispatch(command: Command, face: &Face) -> Result<Exit, CliError> {
+    match command {
+        Command::Validate(args) => validate::run(&args, face),
+        Command::Import(args) => import::run(&args, face),
+        Command::Init(args) => init::run(&args, face),
+    }
 }
