@@ -2,6 +2,7 @@
 //!
 //! Here errors get their kind, exit code and hint, and nowhere else. Knows nothing of how anything is done.
 
+mod chosen;
 mod completions;
 mod consent;
 mod context;
@@ -11,12 +12,15 @@ mod doctor;
 mod errors;
 mod face;
 mod faces;
+mod import;
+mod init;
 mod nearest;
 mod resume;
 mod retry;
 mod run;
 mod stop;
 mod undo;
+mod validate;
 
 pub use face::{CliError, Exit, Face, Kind};
 
@@ -74,6 +78,9 @@ enum Command {
     /// Print the manual pages, as troff
     #[command(after_help = "Example: git wave man | man -l -")]
     Man,
+    Validate(validate::Args),
+    Import(import::Args),
+    Init(init::Args),
 }
 
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
@@ -101,6 +108,9 @@ fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
         Command::Retry(args) => retry::run(args, face),
         Command::Undo(args) => undo::run(args, face),
         Command::Diff(args) => diff::run(args, face),
+        Command::Validate(args) => validate::run(args, face),
+        Command::Import(args) => import::run(args, face),
+        Command::Init(args) => init::run(args, face),
         Command::Doctor(args) => doctor::run(args, face),
         Command::Demo(args) => demo::run(args, face),
         Command::Completions(args) => completions::run(args, face),
