@@ -53,7 +53,8 @@ fn independent_and_dependent_tickets_all_land_with_their_trailers() {
     let chain = "set -e; test -f a.txt; test -f b.txt; cat a.txt b.txt > c.txt";
     backlog(
         &repo,
-        &[ticket("A", &[], "echo a > a.txt"), ticket("B", &[], "echo b > b.txt"), ticket("C", &["A", "B"], chain)].concat(),
+        &[ticket("A", &[], "echo a > a.txt"), ticket("B", &[], "echo b > b.txt"), ticket("C", &["A", "B"], chain)]
+            .concat(),
     );
     let said = run(&repo, &["--parallel=2"]).exits(0);
     let report = report(&said);
@@ -136,7 +137,10 @@ fn a_conflict_defers_with_both_sides_and_the_rest_goes_on() {
     assert_eq!(deferral["against"][0]["ticket"], "FIRST");
     let hunk = &deferral["hunks"][0];
     let side = |name: &str| hunk[name].as_str().unwrap().to_owned();
-    assert!(side("base").contains("two") && side("ours").contains("first") && side("theirs").contains("second"), "{hunk}");
+    assert!(
+        side("base").contains("two") && side("ours").contains("first") && side("theirs").contains("second"),
+        "{hunk}"
+    );
     let rescue = deferral["rescue_ref"].as_str().unwrap();
     assert_eq!(repo.git(&["show", &format!("{rescue}:shared.txt")]), "one\nsecond\nthree");
     assert_eq!(deferral["theirs"], repo.git(&["rev-parse", rescue]).as_str());
@@ -177,7 +181,10 @@ fn a_failure_is_retried_with_feedback_and_one_that_stays_skips_its_dependents_on
     );
     let said = run(&repo, &["-j", "2", "--max-attempts", "2"]).exits(1);
     let report = report(&said);
-    assert_eq!((&state(&report, "FLAKY")["state"], &state(&report, "FLAKY")["attempts"]), (&"landed".into(), &2.into()));
+    assert_eq!(
+        (&state(&report, "FLAKY")["state"], &state(&report, "FLAKY")["attempts"]),
+        (&"landed".into(), &2.into())
+    );
     assert!(repo.read("found").contains("the reason of attempt one"));
     let bad = state(&report, "BAD");
     assert_eq!((&bad["state"], &bad["attempts"]), (&"failed".into(), &2.into()));
@@ -230,7 +237,9 @@ fn the_child_gets_the_contracts_environment_and_no_git_variables() {
 #[test]
 fn overlapping_files_never_run_at_the_same_time() {
     let repo = TestRepo::new();
-    let work = |file: &str| format!("mkdir \"$WAVE_ROOT/../held\" && sleep 0.2 && rmdir \"$WAVE_ROOT/../held\" && echo x >> {file}");
+    let work = |file: &str| {
+        format!("mkdir \"$WAVE_ROOT/../held\" && sleep 0.2 && rmdir \"$WAVE_ROOT/../held\" && echo x >> {file}")
+    };
     let one = |id: &str, files: &str, file: &str| format!("{}files = [\"{files}\"]\n", ticket(id, &[], &work(file)));
     backlog(&repo, &[one("A", "src/**", "a"), one("B", "src/b.rs", "b"), one("C", "src", "c")].concat());
     let report = report(&run(&repo, &["-j", "3", "--max-attempts", "1"]).exits(0));
@@ -240,11 +249,8 @@ fn overlapping_files_never_run_at_the_same_time() {
 #[test]
 fn waves_are_barriers_and_a_failure_stops_after_its_wave() {
     let repo = TestRepo::new();
-    let tickets = [
-        ticket("GOOD", &[], "echo g > g"),
-        ticket("BAD", &[], "exit 1"),
-        ticket("NEXT", &["GOOD"], "echo n > n"),
-    ];
+    let tickets =
+        [ticket("GOOD", &[], "echo g > g"), ticket("BAD", &[], "exit 1"), ticket("NEXT", &["GOOD"], "echo n > n")];
     backlog(&repo, &tickets.concat());
     let waves = report(&run(&repo, &["--schedule", "waves", "--max-attempts", "1", "-j", "2"]).exits(1));
     assert_eq!(state(&waves, "NEXT")["state"], "cancelled");
@@ -281,7 +287,11 @@ fn the_users_checkout_is_deferred_to_when_dirty_and_never_touched() {
     assert_eq!(clash["deferral"]["paths"], serde_json::json!(["mine.txt"]));
     assert_eq!(repo.read("mine.txt"), "edited by hand\n");
     assert_eq!(repo.read("free"), "f\n");
-    assert_eq!(repo.git(&["status", "--porcelain"]), "M mine.txt\nA  staged.txt".replace("M m", " M m").trim_start(), "only what was there");
+    assert_eq!(
+        repo.git(&["status", "--porcelain"]),
+        "M mine.txt\nA  staged.txt".replace("M m", " M m").trim_start(),
+        "only what was there"
+    );
     repo.git(&["checkout", "-q", "mine.txt"]);
     repo.wave(&["retry", "CLASH"]).exits(0);
     assert_eq!(repo.read("mine.txt"), "theirs\n");
@@ -381,7 +391,8 @@ fn an_interrupted_run_is_resumed_without_running_anything_twice() {
 #[test]
 fn a_killed_run_is_resumed_and_every_ticket_lands_once() {
     let repo = TestRepo::new();
-    let tickets: Vec<String> = (0..12).map(|n| ticket(&format!("T{n}"), &[], &format!("sleep 0.0{n}; echo {n} > f{n}"))).collect();
+    let tickets: Vec<String> =
+        (0..12).map(|n| ticket(&format!("T{n}"), &[], &format!("sleep 0.0{n}; echo {n} > f{n}"))).collect();
     backlog(&repo, &tickets.concat());
     let mut child = repo.wave_command(repo.root(), &["run", "../tickets.toml", "-j", "4"]);
     let mut child = child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
@@ -389,8 +400,11 @@ fn a_killed_run_is_resumed_and_every_ticket_lands_once() {
     child.kill().unwrap();
     child.wait().unwrap();
     repo.wave(&["resume"]).exits(0);
-    let mut landed: Vec<String> =
-        repo.git(&["log", "--format=%(trailers:key=Ticket,valueonly,separator=)", "main"]).lines().map(str::to_owned).collect();
+    let mut landed: Vec<String> = repo
+        .git(&["log", "--format=%(trailers:key=Ticket,valueonly,separator=)", "main"])
+        .lines()
+        .map(str::to_owned)
+        .collect();
     landed.retain(|id| !id.is_empty());
     landed.sort();
     let mut all: Vec<String> = (0..12).map(|n| format!("T{n}")).collect();

@@ -112,6 +112,8 @@ pub enum Exit {
     Unfinished,
     /// The repository or machine refused in the middle; said already, and resumable.
     Refused,
+    /// The input is bad, and the answer already says how; nothing was started.
+    Invalid,
     /// Ended by this signal, resumable.
     Signal(u8),
 }
@@ -122,6 +124,7 @@ impl Exit {
             Self::Done => ExitCode::SUCCESS,
             Self::Unfinished => ExitCode::from(1),
             Self::Refused => ExitCode::from(3),
+            Self::Invalid => ExitCode::from(2),
             Self::Signal(number) => ExitCode::from(128 + number),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Here errors get their kind, exit code and hint, and nowhere else. Knows nothing of how anything is done.
 
+mod chosen;
 mod completions;
 mod consent;
 mod context;
@@ -11,12 +12,15 @@ mod doctor;
 mod errors;
 mod face;
 mod faces;
+mod import;
+mod init;
 mod nearest;
 mod resume;
 mod retry;
 mod run;
 mod stop;
 mod undo;
+mod validate;
 
 pub use face::{CliError, Exit, Face, Kind};
 
@@ -74,6 +78,15 @@ enum Command {
     /// Print the manual pages, as troff
     #[command(after_help = "Example: git wave man | man -l -")]
     Man,
+    /// Say everything wrong or odd in a backlog, and what running it in parallel promises
+    #[command(after_help = "Example: git wave validate tickets.toml")]
+    Validate(validate::Args),
+    /// Turn a backlog of any format into a native TOML backlog
+    #[command(after_help = "Example: git wave import .sage/tickets/index.json -o tickets.toml")]
+    Import(import::Args),
+    /// Write a commented backlog to start from
+    #[command(after_help = "Example: git wave init")]
+    Init(init::Args),
 }
 
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
@@ -105,5 +118,8 @@ fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
         Command::Demo(args) => demo::run(args, face),
         Command::Completions(args) => completions::run(args, face),
         Command::Man => completions::man(face),
+        Command::Validate(args) => validate::run(args, face),
+        Command::Import(args) => import::run(args, face),
+        Command::Init(args) => init::run(args, face),
     }
 }
