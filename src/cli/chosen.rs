@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::backlog::{Backlog, Format, NAMES, find, read_as};
 use crate::cli::{CliError, Face};
+use crate::config::Config;
 use crate::git::Repository;
 use crate::plan::Problem;
 
@@ -19,13 +20,19 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// `given`, or the first backlog found at the root of the repository one stands in (without one, in the folder).
-    pub(crate) fn locate(given: Option<&Path>, face: &Face) -> Result<Self, CliError> {
-        if let Some(given) = given {
-            return Ok(Self { name: given.display().to_string(), path: face.cwd.join(given) });
+    /// The file `given`.
+    pub(crate) fn named(given: &Path, face: &Face) -> Self {
+        Self { name: given.display().to_string(), path: face.cwd.join(given) }
+    }
+
+    /// `given`, else the configured one, else the first found in the folder or at the root of the worktree around it.
+    pub(crate) fn locate(given: Option<&Path>, config: &Config, face: &Face) -> Result<Self, CliError> {
+        let configured = config.value::<PathBuf>("run.backlog");
+        if let Some(given) = given.or(configured.as_deref()) {
+            return Ok(Self::named(given, face));
         }
         let root = root(face);
-        let Some(path) = find(&root) else {
+        let Some(path) = find(&face.cwd).or_else(|| find(&root)) else {
             let looked = format!("no backlog in {}: looked for {}", root.display(), NAMES.join(", "));
             return Err(CliError::usage(looked).hint("name the backlog's file, or write one with `git wave init`"));
         };

@@ -11,9 +11,6 @@ use crate::cli::{CliError, Exit, Face};
 
 /// Turn a backlog of any format into a native TOML backlog
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  git wave import .sage/tickets/index.json -o tickets.toml\n\nAn existing file is never overwritten."
-)]
 pub(crate) struct Args {
     /// The backlog to read
     backlog: PathBuf,
@@ -26,7 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let chosen = Chosen::locate(Some(&args.backlog), face)?;
+    let chosen = Chosen::named(&args.backlog, face);
     let backlog = chosen.read(args.from).map_err(CliError::problems)?;
     let text = to_toml(&backlog);
     for warning in &backlog.warnings {

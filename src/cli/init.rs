@@ -14,7 +14,6 @@ const CONFIG: &str = ".config/wave.toml";
 
 /// Write a commented backlog to start from
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  git wave init\n\nAn existing file is never overwritten.")]
 pub(crate) struct Args {
     /// Also write a commented configuration, .config/wave.toml
     #[arg(long)]

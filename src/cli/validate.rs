@@ -8,21 +8,20 @@ mod files;
 mod paths;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::backlog::{Backlog, Format};
 use crate::cli::chosen::{self, Chosen};
+use crate::cli::context::bad_config;
 use crate::cli::{CliError, Exit, Face};
+use crate::config::Config;
 use crate::git::Repository;
 use crate::plan::{Place, Plan, Potential, Problem, Severity, Standing, Ticket, analyse};
 
 /// Say every error and warning in a backlog with its place, what is missing to run it, and what parallel runs promise
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Example:\n  git wave validate tickets.toml\n\nExit code 0: it can be run, warnings or not; 2: it cannot."
-)]
 pub(crate) struct Args {
     /// The backlog; without it, tickets.toml and the like are looked for
     backlog: Option<PathBuf>,
@@ -71,8 +70,11 @@ impl Counts {
 }
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let chosen = Chosen::locate(args.backlog.as_deref(), face)?;
-    let answer = judge(&chosen, args, face);
+    let root = chosen::root(face);
+    let config = Config::load(Some(&root)).map_err(bad_config)?;
+    let chosen = Chosen::locate(args.backlog.as_deref(), &config, face)?;
+    let command = args.run.clone().or_else(|| config.value("defaults.run"));
+    let answer = judge(&chosen, args.from, &Surroundings { root, command, cwd: face.cwd.clone() });
     if face.json() {
         face.document(&answer)?;
     } else {
@@ -81,14 +83,22 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     Ok(if answer.valid { Exit::Done } else { Exit::Invalid })
 }
 
-fn judge(chosen: &Chosen, args: &Args, face: &Face) -> Answer {
-    let mut problems = prerequisites(&chosen.name, face);
+/// What a backlog is judged against.
+struct Surroundings {
+    root: PathBuf,
+    /// The command of tickets that name none.
+    command: Option<String>,
+    cwd: PathBuf,
+}
+
+fn judge(chosen: &Chosen, from: Option<Format>, around: &Surroundings) -> Answer {
+    let mut problems = prerequisites(&chosen.name, &around.cwd);
     let (mut format, mut tickets, mut potential) = (None, Counts::default(), None);
-    match chosen.read(args.from) {
+    match chosen.read(from) {
         Err(found) => problems.extend(found),
         Ok(backlog) => {
             (format, tickets) = (Some(backlog.format), Counts::of(&backlog.tickets));
-            problems.extend(about(&backlog, args, face));
+            problems.extend(about(&backlog, around));
             match Plan::build(backlog.tickets) {
                 Err(found) => problems.extend(found),
                 Ok(built) => {
@@ -107,23 +117,22 @@ fn judge(chosen: &Chosen, args: &Args, face: &Face) -> Answer {
 }
 
 /// What can be said of a backlog that could be read, before its graph.
-fn about(backlog: &Backlog, args: &Args, face: &Face) -> Vec<Problem> {
-    let root = chosen::root(face);
+fn about(backlog: &Backlog, around: &Surroundings) -> Vec<Problem> {
     let mut problems = backlog.warnings.clone();
-    problems.extend(args.run.is_none().then(|| commands::unsaid(backlog)).flatten());
-    problems.extend(commands::not_found(backlog, args.run.as_deref(), &root));
-    problems.extend(files::not_there(&backlog.tickets, &root));
+    problems.extend(around.command.is_none().then(|| commands::unsaid(backlog)).flatten());
+    problems.extend(commands::not_found(backlog, around.command.as_deref(), &around.root));
+    problems.extend(files::not_there(&backlog.tickets, &around.root));
     problems
 }
 
 /// What the machine and folder lack, which is no fault of the backlog.
-fn prerequisites(name: &str, face: &Face) -> Vec<Problem> {
+fn prerequisites(name: &str, cwd: &Path) -> Vec<Problem> {
     let place = || Place::file(name);
     let mut problems = Vec::new();
     if !commands::is_on_path("git") {
         problems.push(Problem::warning(place(), "git is not on PATH").hint("install git; a run needs it"));
     }
-    if let Err(error) = Repository::discover(&face.cwd) {
+    if let Err(error) = Repository::discover(cwd) {
         let problem = Problem::warning(place(), format!("a run needs a git repository: {error}"));
         problems.push(problem.hint("stand in the repository that the tickets are for"));
     }
