@@ -66,7 +66,7 @@ pub(crate) struct Loaded {
 
 /// Reads and checks the backlog. Every problem at once; a ticket without a command is one where `commands` asks for it.
 pub(crate) fn load(face: &Face, config: &Config, what: &Selection, commands: Commands) -> Result<Loaded, CliError> {
-    let chosen = locate(face, config, what)?;
+    let chosen = Chosen::locate(what.backlog.as_deref(), config, face)?;
     let mut backlog = chosen.read(what.from).map_err(CliError::problems)?;
     let command = what.run.clone().or_else(|| config.value("defaults.run")).map(CommandLine::Shell);
     fill(&mut backlog.tickets, command.as_ref());
@@ -104,12 +104,6 @@ pub(crate) fn load(face: &Face, config: &Config, what: &Selection, commands: Com
 pub(crate) enum Commands {
     Needed,
     Optional,
-}
-
-/// What the user named, else what the configuration names, else what stands where a backlog is looked for.
-fn locate(face: &Face, config: &Config, what: &Selection) -> Result<Chosen, CliError> {
-    let configured = config.value::<PathBuf>("run.backlog");
-    Chosen::locate(what.backlog.as_deref().or(configured.as_deref()), face)
 }
 
 fn fill(tickets: &mut [Ticket], command: Option<&CommandLine>) {
