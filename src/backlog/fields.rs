@@ -91,6 +91,14 @@ impl<'a> Fields<'a> {
         (!matches!(node.value, Value::Null)).then(|| (format!("{}{name}", self.prefix), node))
     }
 
+    /// A field as [`Fields::take`] gives it, that also stays among the fields nobody asked for, so that the worker sees it whole.
+    pub(crate) fn keep(&mut self, name: &str) -> Option<(String, Node<'a>)> {
+        let entry = self.entries.iter().find(|entry| entry.key == name)?.clone();
+        let taken = self.take(name);
+        self.entries.push(entry);
+        taken
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == name)
     }
@@ -116,6 +124,24 @@ impl<'a> Fields<'a> {
     pub(crate) fn id(&mut self, name: &str, found: &mut Findings) -> Option<TicketId> {
         let (field, node) = self.take(name)?;
         id_of(node, &field, found)
+    }
+
+    /// [`Fields::id`], and an error where there is none.
+    pub(crate) fn required_id(&mut self, name: &str, line: u32, found: &mut Findings) -> Option<TicketId> {
+        if !self.entries.iter().any(|entry| entry.key == name && !matches!(entry.node.value, Value::Null)) {
+            found.error(line, name, format!("a ticket has no {name}"));
+            return None;
+        }
+        self.id(name, found)
+    }
+
+    /// Says of the lines of the field `theirs` and its items that they are those of the ticket's field `ours`.
+    pub(crate) fn rename_lines(&mut self, theirs: &str, ours: &str) {
+        let own = |name: &str| name.strip_prefix(theirs).is_some_and(|rest| rest.is_empty() || rest.starts_with('['));
+        let (moved, kept) = std::mem::take(&mut self.lines).into_iter().partition(|(name, _)| own(name));
+        self.lines = kept;
+        let moved: BTreeMap<String, u32> = moved;
+        self.lines.extend(moved.into_iter().map(|(name, line)| (format!("{ours}{}", &name[theirs.len()..]), line)));
     }
 
     /// A list of ids.
@@ -169,6 +195,19 @@ impl<'a> Fields<'a> {
             found.wrong_type(&Spot { line: node.line, field: &field }, expected, &node.value);
         }
         seconds
+    }
+
+    /// A number of hours, as seconds.
+    pub(crate) fn hours(&mut self, name: &str, found: &mut Findings) -> Option<u64> {
+        let (field, node) = self.take(name)?;
+        let hours = match &node.value {
+            Value::Integer(_, text) | Value::Number(text) => text.parse::<f64>().ok().and_then(seconds_of_hours),
+            _ => None,
+        };
+        if hours.is_none() {
+            found.wrong_type(&Spot { line: node.line, field: &field }, "a number of hours", &node.value);
+        }
+        hours
     }
 
     /// A whole number that is at least `least`.
@@ -231,6 +270,13 @@ impl<'a> Fields<'a> {
         }
         known
     }
+}
+
+/// A number of hours as whole seconds; a year's worth at most.
+pub(crate) fn seconds_of_hours(hours: f64) -> Option<u64> {
+    let seconds = std::time::Duration::try_from_secs_f64(hours * 3600.0).ok()?.as_secs_f64().round();
+    let whole = std::time::Duration::try_from_secs_f64(seconds).ok()?.as_secs();
+    (hours <= 8784.0).then_some(whole)
 }
 
 /// The priority that a word stands for.

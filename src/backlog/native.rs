@@ -30,6 +30,11 @@ pub(crate) const FIELDS: [&str; 14] = [
 const DEFAULTS: [&str; 6] = ["run", "timeout", "verify", "max_attempts", "estimate", "priority"];
 const TOP: [&str; 4] = ["version", "defaults", "ticket", "tickets"];
 
+/// Whether `root` is meant to be native: it has a key that means something here.
+pub(crate) fn recognises(root: &Node<'_>) -> bool {
+    TOP.iter().any(|name| root.get(name).is_some())
+}
+
 /// Reads every ticket that can be read; the rest is in `found`.
 pub(crate) fn tickets(root: Node<'_>, syntax: Syntax, found: &mut Findings) -> Vec<Ticket> {
     let line = root.line;
@@ -108,11 +113,7 @@ impl Defaults {
 fn ticket(node: Node<'_>, field: &str, defaults: &Defaults, found: &mut Findings) -> Option<Ticket> {
     let line = node.line;
     let mut fields = Fields::of(node, field, "", found)?;
-    let given = fields.has("id");
-    let id = fields.id("id", found);
-    if !given {
-        found.error(line, "id", "a ticket has no id");
-    }
+    let id = fields.required_id("id", line, found);
     let title = fields.text("title", found);
     // Read on without an id, so that everything else wrong with the ticket is said as well.
     let id_or_blank = id.clone().unwrap_or_else(|| TicketId::new(""));

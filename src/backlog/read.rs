@@ -9,6 +9,7 @@ use crate::backlog::fields::Findings;
 use crate::backlog::format::Format;
 use crate::backlog::native::{self, Syntax};
 use crate::backlog::syntax::{Fault, Node, read_json, read_toml, read_yaml};
+use crate::backlog::{checklist, droidz, sage, wave_table};
 use crate::plan::{Place, Problem, Ticket};
 
 /// A backlog as it was read.
@@ -68,10 +69,7 @@ fn nearest_file(path: &Path) -> Option<String> {
 pub fn parse(file: &str, bytes: &[u8], from: Option<Format>) -> Result<Backlog, Vec<Problem>> {
     let mut found = Findings::new(file);
     let text = decode(file, bytes).map_err(|problem| vec![problem])?;
-    let syntax = syntax_of(file, text);
-    let root = tree(text, syntax).map_err(|faults| syntax_problems(&found, syntax, faults))?;
-    let format = from.unwrap_or(Format::Native);
-    let tickets = native::tickets(root, syntax, &mut found);
+    let (format, tickets) = tickets(text, from, &mut found)?;
     if !found.errors.is_empty() {
         let mut problems = found.errors;
         problems.append(&mut found.warnings);
@@ -102,13 +100,70 @@ fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
     Ok(text)
 }
 
-fn syntax_of(file: &str, text: &str) -> Syntax {
-    match Path::new(file).extension().and_then(|ext| ext.to_str()) {
-        Some("toml") => Syntax::Toml,
-        Some("json") => Syntax::Json,
-        Some("yaml" | "yml") => Syntax::Yaml,
-        _ if text.trim_start().starts_with(['{']) => Syntax::Json,
-        _ => Syntax::Toml,
+fn tickets(text: &str, from: Option<Format>, found: &mut Findings) -> Result<(Format, Vec<Ticket>), Vec<Problem>> {
+    let syntax = syntax_of(&found.file, text);
+    let markdown = matches!(from, Some(Format::Checklist | Format::WaveTable)) || (from.is_none() && syntax.is_none());
+    if markdown {
+        let format = from.or_else(|| markdown_format(text)).ok_or_else(|| unrecognised(found))?;
+        let read = if format == Format::WaveTable { wave_table::tickets } else { checklist::tickets };
+        return Ok((format, read(text, found)));
+    }
+    let syntax = syntax.unwrap_or(Syntax::Yaml);
+    let root = tree(text, syntax).map_err(|faults| syntax_problems(found, syntax, faults))?;
+    let format = from.or_else(|| tree_format(&found.file, &root)).ok_or_else(|| unrecognised(found))?;
+    let tickets = match format {
+        Format::SageIndex => sage::tickets(root, found),
+        Format::DroidzTasks => droidz::tickets(root, found),
+        _ => native::tickets(root, syntax, found),
+    };
+    Ok((format, tickets))
+}
+
+fn markdown_format(text: &str) -> Option<Format> {
+    if wave_table::recognises(text) {
+        return Some(Format::WaveTable);
+    }
+    checklist::recognises(text).then_some(Format::Checklist)
+}
+
+fn tree_format(file: &str, root: &Node<'_>) -> Option<Format> {
+    let index = Path::new(file).ends_with(".sage/tickets/index.json");
+    if index || sage::recognises(root) {
+        return Some(Format::SageIndex);
+    }
+    if droidz::recognises(root) {
+        return Some(Format::DroidzTasks);
+    }
+    native::recognises(root).then_some(Format::Native)
+}
+
+fn unrecognised(found: &Findings) -> Vec<Problem> {
+    let known = Format::ALL.map(|format| format!("{format}: {}", format.recognised_by())).join("; ");
+    let problem = Problem::error(Place::file(&found.file), "not recognised as a backlog of any known format");
+    vec![problem.hint(format!("recognised are {known}; --from names one"))]
+}
+
+/// The syntax, by the file's name or else by its first line that says something; `None` for Markdown.
+fn syntax_of(file: &str, text: &str) -> Option<Syntax> {
+    let extension = Path::new(file).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "toml" => return Some(Syntax::Toml),
+        "json" => return Some(Syntax::Json),
+        "yaml" | "yml" => return Some(Syntax::Yaml),
+        "md" | "markdown" => return None,
+        _ => {}
+    }
+    let telling = |line: &&str| !line.is_empty() && !line.starts_with("# ") && *line != "#" && *line != "---";
+    let line = text.lines().map(str::trim).find(telling)?;
+    let key = line.split([' ', '=', ':']).next().unwrap_or_default();
+    let bare =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'"'));
+    match line.as_bytes() {
+        [b'{', ..] => Some(Syntax::Json),
+        [b'[', b'[' | b'a'..=b'z', ..] => Some(Syntax::Toml),
+        _ if bare && line[key.len()..].trim_start().starts_with('=') => Some(Syntax::Toml),
+        _ if bare && line[key.len()..].starts_with(':') => Some(Syntax::Yaml),
+        _ => None,
     }
 }
 

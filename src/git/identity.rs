@@ -2,7 +2,7 @@
 //!
 //! Invents nobody: without a configured name there is an error, never a guess from the host name.
 
-use super::program::{Heed, Program};
+use super::program::Program;
 use super::{GitError, Repository};
 
 /// A committer.
@@ -18,8 +18,8 @@ impl Repository {
     /// The committer by configuration and environment (`user.*`, `committer.*`, `GIT_COMMITTER_*`).
     pub fn identity(&self) -> Result<Identity, GitError> {
         let mut git = Program::new(self.root());
-        git.heed(Heed::IdentityOfUser).git_dir(self.common_dir());
-        git.args(["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"]);
+        git.as_user().git_dir(self.common_dir()).option("-c").option("user.useConfigOnly=true");
+        git.args(["var", "GIT_COMMITTER_IDENT"]);
         let output = git.run(&[0]).map_err(|error| match error {
             GitError::Program { stderr, .. } => GitError::NoIdentity { reason: reason(&stderr) },
             other => other,

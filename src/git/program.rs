@@ -9,13 +9,13 @@ use std::process::{Command, Output, Stdio};
 
 use super::GitError;
 
-/// Which of the caller's `GIT_*` variables reach git.
+/// Which hooks of the repository may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heed {
-    /// None: a hook's `GIT_DIR` or `GIT_INDEX_FILE` must not lead a landing astray.
-    Nothing,
-    /// Those that say who the user is.
-    IdentityOfUser,
+pub(crate) enum Hooks {
+    /// None: a worker may have planted them.
+    Off,
+    /// The user's own: only where a hook is the reason to start git.
+    On,
 }
 
 /// A git command line in the making.
@@ -27,8 +27,13 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Git, to be run in `folder`.
+    /// Git, to be run in `folder`, without hooks. No `GIT_*` variable of ours reaches it: a hook's `GIT_DIR` or
+    /// `GIT_INDEX_FILE` must not lead a landing astray.
     pub(crate) fn new(folder: &Path) -> Self {
+        Self::with_hooks(folder, Hooks::Off)
+    }
+
+    pub(crate) fn with_hooks(folder: &Path, hooks: Hooks) -> Self {
         let mut command = Command::new("git");
         command.current_dir(folder);
         for (name, _) in std::env::vars_os() {
@@ -36,18 +41,19 @@ impl Program {
                 command.env_remove(name);
             }
         }
-        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
-        command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
-        command.args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        if hooks == Hooks::Off {
+            command.args(["-c", "core.hooksPath=/dev/null"]);
+        }
+        command.args(["-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
         Self { command, shown: Vec::new(), input: None }
     }
 
-    pub(super) fn heed(&mut self, heed: Heed) -> &mut Self {
-        if heed == Heed::IdentityOfUser {
-            for (name, value) in std::env::vars_os() {
-                if says_who(&name) {
-                    self.command.env(name, value);
-                }
+    /// Lets through those variables of the caller that say who the user is.
+    pub(super) fn as_user(&mut self) -> &mut Self {
+        for (name, value) in std::env::vars_os() {
+            if says_who(&name) {
+                self.command.env(name, value);
             }
         }
         self
@@ -56,6 +62,12 @@ impl Program {
     /// Names the repository, so that nothing is discovered.
     pub(crate) fn git_dir(&mut self, folder: &Path) -> &mut Self {
         self.command.arg("--git-dir").arg(folder);
+        self
+    }
+
+    /// Adds an option of git itself, before the subcommand; it is left out of messages.
+    pub(crate) fn option(&mut self, option: &str) -> &mut Self {
+        self.command.arg(option);
         self
     }
 
@@ -98,7 +110,8 @@ impl Program {
         let mut child = self.command.spawn()?;
         let mut pipe = child.stdin.take();
         std::thread::scope(|scope| {
-            // Fed beside the reading: git may answer before it has read everything.
+            // Fed beside the reading: git may answer before it has read everything. One that closes its stdin early has
+            // its reason, and says it by its exit code.
             scope.spawn(move || pipe.take().map(|mut pipe| pipe.write_all(&input)));
             child.wait_with_output()
         })

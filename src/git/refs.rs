@@ -4,6 +4,7 @@
 
 use git2::ErrorCode;
 
+use super::durable::{durably, sync_objects};
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId};
 
@@ -41,6 +42,12 @@ impl Repository {
         repo.reference(refname, super::oid(at)?, true, "held by git-wave")
             .map_err(GitError::during(format!("holding {} by {refname}", at.short())))?;
         Ok(())
+    }
+
+    /// The same, and neither the ref nor what it holds is lost in a power cut.
+    pub fn hold_durably(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
+        sync_objects(self.common_dir())?;
+        durably(|| self.hold(refname, at))
     }
 
     /// Lets go of `refname`; nothing happens if it is gone already.

@@ -138,3 +138,14 @@ pub enum CommandLine {
     /// Executed as it is, without a shell. Never empty.
     Argv(Vec<String>),
 }
+
+impl CommandLine {
+    /// The program and its arguments, as they are executed.
+    #[must_use]
+    pub fn argv(&self) -> Vec<String> {
+        match self {
+            Self::Shell(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],
+            Self::Argv(argv) => argv.clone(),
+        }
+    }
+}

@@ -25,7 +25,7 @@ pub use pulse::Pulse;
 pub use redact::{Redactor, Secrets};
 pub use sanitise::sanitise;
 pub use shim::shim_main;
-pub use spec::{CommandLine, Ended, How, Leak, ProcessError, Spec, Stop, Survived};
+pub use spec::{Ended, How, Leak, ProcessError, Spec, Stop, Survived};
 pub use worker::{Stopper, Worker, start};
 
 /// The first argument that makes this binary a shim.

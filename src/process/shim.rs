@@ -58,7 +58,7 @@ pub(super) fn arguments(spec: &super::Spec) -> Vec<OsString> {
         spec.stdin.clone().unwrap_or_default().into(),
         spec.cwd.clone().into(),
     ];
-    args.extend(spec.command.argv());
+    args.extend(spec.command.argv().into_iter().map(OsString::from));
     args
 }
 

@@ -8,25 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// The command a worker is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CommandLine {
-    /// Given to `sh -c` as it is.
-    Shell(String),
-    /// Executed as it is, the program first; never empty.
-    Argv(Vec<OsString>),
-}
-
-impl CommandLine {
-    /// The program and its arguments, as they are executed.
-    #[must_use]
-    pub fn argv(&self) -> Vec<OsString> {
-        match self {
-            Self::Shell(text) => vec!["sh".into(), "-c".into(), text.into()],
-            Self::Argv(argv) => argv.clone(),
-        }
-    }
-}
+use crate::plan::CommandLine;
 
 /// Everything that is needed to start one worker.
 #[derive(Clone, Debug)]

@@ -32,6 +32,8 @@ pub(super) struct Core {
     /// Needs that have not landed, of each ticket.
     missing: Vec<u32>,
     attempts: Vec<u32>,
+    /// Attempts that do not count against the allowance: those from before a person asked for more.
+    forgiven: Vec<u32>,
     ready: Ready,
     barrier: Option<Barrier>,
     /// After a failure: no ticket of a later wave starts.
@@ -51,6 +53,7 @@ impl Core {
             board: Board::new(plan.len()),
             missing: plan.ids().map(|ticket| TicketIx::at(plan.needs(ticket).len()).0).collect(),
             attempts: vec![0; plan.len()],
+            forgiven: vec![0; plan.len()],
             ready: Ready::new(ranks),
             barrier,
             last_wave: u32::MAX,
@@ -73,6 +76,11 @@ impl Core {
             }
             Known::Attempted { attempts } => {
                 self.attempts[ticket.index()] = attempts;
+                State::Pending
+            }
+            Known::Reopened { attempts } => {
+                self.attempts[ticket.index()] = attempts;
+                self.forgiven[ticket.index()] = attempts;
                 State::Pending
             }
         };
@@ -196,7 +204,8 @@ impl Core {
     }
 
     fn has_attempts(&self, plan: &Plan, ticket: TicketIx) -> bool {
-        self.attempts(ticket) < plan.ticket(ticket).max_attempts.unwrap_or(self.rules.max_attempts)
+        let charged = self.attempts(ticket) - self.forgiven[ticket.index()];
+        charged < plan.ticket(ticket).max_attempts.unwrap_or(self.rules.max_attempts)
     }
 
     /// Every transition goes through here, so that the counts of the waves hold.

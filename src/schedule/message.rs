@@ -4,11 +4,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::DeferralReason;
 use crate::plan::TicketIx;
 
 /// Whether a ticket waits for more than its needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// A ticket may start as soon as its needs have landed.
     Stream,
@@ -17,7 +20,8 @@ pub enum Order {
 }
 
 /// What one ticket's failure means for the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// Only those that need it are skipped.
     SkipDependents,
@@ -232,6 +236,11 @@ pub enum Known {
     },
     /// It may run again after this many attempts.
     Attempted {
+        /// Attempts made.
+        attempts: u32,
+    },
+    /// A person asked for it again after this many attempts: it has its full allowance once more.
+    Reopened {
         /// Attempts made.
         attempts: u32,
     },

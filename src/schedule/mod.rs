@@ -11,6 +11,7 @@ mod ready;
 mod scheduler;
 mod sizing;
 mod state;
+mod words;
 
 pub use forecast::{Forecast, forecast, forecast_in_waves, forecasts};
 pub use message::{Action, Confirm, Happening, Known, OnFailure, Order, Rules};

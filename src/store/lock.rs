@@ -4,12 +4,12 @@
 //! fs2's methods are called by their full path: std has methods of the same names since Rust 1.89.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::{Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::StoreError;
+use super::{Holder, StoreError};
 
 /// A held lock; let go when dropped.
 #[derive(Debug)]
@@ -75,11 +75,10 @@ impl FileLock {
 
     /// For people who wait; a lock whose note could not be written is held all the same.
     fn write_note(&mut self, note: &str) {
-        let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-        let text = serde_json::json!({"pid": std::process::id(), "started": started.to_string(), "command": note});
+        let text = serde_json::to_string(&Holder::myself(note)).unwrap_or_default();
         let _ = self.file.set_len(0);
         let _ = self.file.rewind();
-        let _ = self.file.write_all(text.to_string().as_bytes());
+        let _ = self.file.write_all(text.as_bytes());
     }
 }
 
@@ -124,12 +123,16 @@ fn network(_: &File) -> Option<&'static str> {
 
 /// Who holds the lock, in words, as far as the file says.
 fn holder(path: &Path) -> String {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text));
-    let note: Option<serde_json::Value> = read.ok().and_then(|_| serde_json::from_str(&text).ok());
-    let Some(note) = note else { return "another process".to_owned() };
-    let word = |key: &str| note[key].as_str().unwrap_or("?").to_owned();
-    format!("process {} ({}, since {})", note["pid"], word("command"), word("started"))
+    Holder::noted(path).map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
+}
+
+/// Whether nobody holds the lock exclusively. Lets go at once, with the file.
+pub(super) fn try_shared(file: &File) -> std::io::Result<bool> {
+    match fs2::FileExt::try_lock_shared(file) {
+        Ok(()) => fs2::FileExt::unlock(file).map(|()| true),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,15 @@
 
 mod atomic;
 mod error;
+mod holder;
 mod journal;
 mod lock;
+mod probe;
 
 pub use atomic::{private_dir, sync_dir, write_atomic};
 pub use error::StoreError;
 pub(crate) use error::is_pressure;
+pub use holder::Holder;
 pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
+pub use probe::probe;

@@ -20,6 +20,33 @@ pub(crate) struct Node<'a> {
     pub(crate) value: Value<'a>,
 }
 
+impl<'a> Node<'a> {
+    /// The value of a key, if this is a table that has it.
+    pub(crate) fn get(&self, key: &str) -> Option<&Node<'a>> {
+        let Value::Table(entries) = &self.value else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    /// The text of a key, if this is a table that has it as text.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        texts(self.get(key)?).next()
+    }
+}
+
+/// The items of the list `key` of a table; none where there is no such list.
+pub(crate) fn items<'n, 'a>(root: &'n Node<'a>, key: &str) -> impl Iterator<Item = &'n Node<'a>> {
+    match root.get(key).map(|node| &node.value) {
+        Some(Value::List(nodes)) => nodes.iter(),
+        _ => [].iter(),
+    }
+}
+
+/// The text that a node is, or those in the list that it is.
+pub(crate) fn texts<'n>(node: &'n Node<'_>) -> impl Iterator<Item = &'n str> {
+    let nodes = if let Value::List(nodes) = &node.value { nodes.as_slice() } else { std::slice::from_ref(node) };
+    nodes.iter().filter_map(|node| if let Value::Text(text) = &node.value { Some(&**text) } else { None })
+}
+
 /// A key with its value.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry<'a> {
