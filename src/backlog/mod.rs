@@ -1,1 +1,28 @@
-//! (room backlog)
+//! Layer 2: backlogs, one file per format, each bytes in and tickets out.
+//!
+//! Every reader reports every problem at once, each with file, line and field. Knows nothing of the graph (unknown needs,
+//! cycles and duplicate ids are the plan's to find), of git, or of how a ticket is run.
+
+mod checklist;
+mod droidz;
+mod duration;
+mod fields;
+mod find;
+mod format;
+mod markdown;
+mod native;
+mod prompt;
+mod read;
+mod sage;
+mod status;
+mod syntax;
+mod toml_out;
+mod wave_table;
+mod words;
+
+pub use duration::parse_seconds;
+pub use find::{NAMES, find};
+pub use format::{Format, UnknownFormat};
+pub use read::{Backlog, parse, read};
+pub(crate) use syntax::{Node, Value, read_toml};
+pub use toml_out::to_toml;

@@ -79,6 +79,16 @@ impl Face {
         }
     }
 
+    /// Writes a remark for a person to stderr.
+    pub fn remark(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{}", text.trim_end_matches('\n'));
+    }
+
+    /// Writes bytes as they are to stdout.
+    pub fn raw(&self, bytes: &[u8]) {
+        let _ = std::io::stdout().lock().write_all(bytes);
+    }
+
     /// Writes one JSON document on a line of its own to stdout.
     pub fn document(&self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string(value)

@@ -2,7 +2,21 @@
 //!
 //! Here errors get their kind, exit code and hint, and nowhere else. Knows nothing of how anything is done.
 
+mod completions;
+mod consent;
+mod context;
+mod demo;
+mod diff;
+mod doctor;
+mod errors;
 mod face;
+mod faces;
+mod nearest;
+mod resume;
+mod retry;
+mod run;
+mod stop;
+mod undo;
 
 pub use face::{CliError, Exit, Face, Kind};
 
@@ -29,7 +43,38 @@ struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-enum Command {}
+enum Command {
+    /// Run a backlog: the main job
+    #[command(after_help = "Example: git wave run tickets.toml --parallel=auto")]
+    Run(Box<run::Args>),
+    /// Go on with a run that ended early
+    #[command(after_help = "Example: git wave resume")]
+    Resume(resume::Args),
+    /// End the run that is going on, as Ctrl-C would
+    #[command(after_help = "Example: git wave stop")]
+    Stop(stop::Args),
+    /// Run deferred or failed tickets again
+    #[command(after_help = "Example: git wave retry AUTH-002")]
+    Retry(retry::Args),
+    /// Take back what a run or a ticket landed, by commits that revert it
+    #[command(after_help = "Example: git wave undo AUTH-002")]
+    Undo(undo::Args),
+    /// Show what a ticket made, as a patch
+    #[command(after_help = "Example: git wave diff AUTH-002 | less")]
+    Diff(diff::Args),
+    /// Look at this machine and this repository
+    #[command(after_help = "Example: git wave doctor")]
+    Doctor(doctor::Args),
+    /// Make a small repository with a backlog in it, and run that
+    #[command(after_help = "Example: git wave demo --parallel=2")]
+    Demo(demo::Args),
+    /// Print completions for a shell
+    #[command(after_help = "Example: git wave completions bash > ~/.local/share/bash-completion/completions/git-wave")]
+    Completions(completions::Args),
+    /// Print the manual pages, as troff
+    #[command(after_help = "Example: git wave man | man -l -")]
+    Man,
+}
 
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
 #[must_use]
@@ -42,12 +87,23 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Ok(face) => face,
         Err(error) => return error.show(None),
     };
-    match dispatch(cli.command, &face) {
+    match dispatch(&cli.command, &face) {
         Ok(exit) => exit.code(),
         Err(error) => error.show(Some(&face)),
     }
 }
 
-fn dispatch(command: Command, _face: &Face) -> Result<Exit, CliError> {
-    match command {}
+fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
+    match command {
+        Command::Run(args) => run::run(args, face),
+        Command::Resume(args) => resume::run(args, face),
+        Command::Stop(args) => stop::run(args, face),
+        Command::Retry(args) => retry::run(args, face),
+        Command::Undo(args) => undo::run(args, face),
+        Command::Diff(args) => diff::run(args, face),
+        Command::Doctor(args) => doctor::run(args, face),
+        Command::Demo(args) => demo::run(args, face),
+        Command::Completions(args) => completions::run(args, face),
+        Command::Man => completions::man(face),
+    }
 }

@@ -1,1 +1,48 @@
-//! (room git)
+//! Layer 1: the only room that names git2 or starts git.
+//!
+//! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
+//! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
+
+mod commit;
+mod differences;
+mod durable;
+mod error;
+mod found;
+mod history;
+mod hunks;
+mod identity;
+mod merge;
+mod merge_tree;
+mod overlay;
+mod program;
+mod refs;
+mod repository;
+mod session;
+mod swap;
+mod version;
+mod weight;
+
+pub(crate) use differences::{Change, Differences, Item, LINK};
+pub use error::GitError;
+pub use found::Founding;
+pub use history::{CommitInfo, Signature};
+pub use identity::Identity;
+pub use merge::Probe;
+pub(crate) use merge::{Base, Merged};
+pub(crate) use merge_tree::{Staged, paths_of};
+pub use repository::Repository;
+pub(crate) use session::{NewCommit, Session};
+pub(crate) use swap::{Move, Swap};
+pub use version::{ProgramVersion, program_version};
+
+use crate::names::CommitId;
+
+/// libgit2's id of a commit.
+fn oid(id: &CommitId) -> Result<git2::Oid, GitError> {
+    git2::Oid::from_str(id.as_str()).map_err(GitError::during(format!("reading the id {id}")))
+}
+
+/// A path for people and for JSON; what is not UTF-8 is shown lossily.
+pub(crate) fn shown(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}

@@ -87,12 +87,17 @@ impl Ticket {
         }
     }
 
-    /// The place of one of its fields, as exactly as the format knows it.
+    /// The place of one of its fields, as exactly as the format knows it: the item's, its list's, or the ticket's.
     #[must_use]
     pub fn place_of(&self, field: &str) -> Place {
         Place {
             file: self.place.file.clone(),
-            line: self.lines.get(field).copied().or(self.place.line),
+            line: self
+                .lines
+                .get(field)
+                .or_else(|| self.lines.get(field.split('[').next()?))
+                .copied()
+                .or(self.place.line),
             field: Some(field.to_owned()),
         }
     }
@@ -132,4 +137,15 @@ pub enum CommandLine {
     Shell(String),
     /// Executed as it is, without a shell. Never empty.
     Argv(Vec<String>),
+}
+
+impl CommandLine {
+    /// The program and its arguments, as they are executed.
+    #[must_use]
+    pub fn argv(&self) -> Vec<String> {
+        match self {
+            Self::Shell(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],
+            Self::Argv(argv) => argv.clone(),
+        }
+    }
 }

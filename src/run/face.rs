@@ -1,13 +1,25 @@
-//! How a run is watched: it tells, and does not know who listens.
+//! The two seams between a run and people: who is shown what happens, and who is asked.
+//!
+//! Knows nothing of terminals; `report/` and `cli/` implement both.
 
 use crate::event::{Pulse, Recorded};
+use crate::names::TicketId;
+use crate::queue::{Approval, Proposal};
 
-/// Someone who watches a run.
+/// Is shown what happens. Called from one thread, in order.
 pub trait Face: Send {
     /// Something happened and is on record.
     fn recorded(&mut self, recorded: &Recorded);
-    /// How it looks right now; may be dropped, never needed.
+    /// How things look right now; never recorded, and may be dropped.
     fn pulse(&mut self, pulse: &Pulse);
-    /// Keeps the terminal free while `ask` talks to the person there.
+    /// Stands aside while `ask` has the terminal.
     fn suspend(&mut self, ask: &mut dyn FnMut());
+}
+
+/// Is asked. Blocking, from any thread, one question at a time.
+pub trait Consent: Send + Sync {
+    /// May this wave start?
+    fn wave(&self, wave: u32, tickets: &[TicketId]) -> bool;
+    /// May this candidate land?
+    fn landing(&self, proposal: &Proposal) -> Approval;
 }

@@ -1,5 +1,37 @@
-//! Layer 3: the dispatcher, the one async place that ties scheduler, slots, workers and queue together.
+//! Layer 3: the whole. The dispatcher ties the scheduler, the slots, the workers and the commit queue together.
+//!
+//! | file | duty |
+//! |---|---|
+//! | `settings` | what the user asked of a run, as it is kept with the run |
+//! | `record` | a run's folder: its plan, settings, events, logs and report |
+//! | `machine` | what this machine has, for sizing |
+//! | `face` | the two seams to people: who is shown what happens, and who is asked |
+//! | `brief` | what a worker is given: files and environment |
+//! | `attempt` | one attempt of one ticket, from slot to commit queue |
+//! | `dispatcher` | the loop: happening in, actions out, actions done |
+//! | `start` | how a run begins |
+//! | `resume` | what a run that ended early, or was reopened, still has to do |
+//! | `undo` | taking back what landed |
 
+mod attempt;
+mod brief;
+mod dispatcher;
 mod face;
+mod landing;
+mod machine;
+mod pace;
+mod record;
+mod resume;
+mod settings;
+mod signals;
+mod start;
+mod undo;
 
-pub use face::Face;
+pub use dispatcher::Ending;
+pub use face::{Consent, Face};
+pub use machine::measure;
+pub use record::{PlanFile, RecordError, RunRecord};
+pub use resume::{Resumed, reopen, resume};
+pub use settings::{Mode, OnConflict, Parallel, Settings, Worktrees};
+pub use start::{RunError, Start, check_target, preview, start};
+pub use undo::{Undoing, Undone, undo};

@@ -1,1 +1,18 @@
-//! (room store)
+//! Layer 1: files that must not lie: locks, journals, atomic replacement. The only room that names fs2 or tempfile.
+//!
+//! Knows nothing of what is locked, recorded or written.
+
+mod atomic;
+mod error;
+mod holder;
+mod journal;
+mod lock;
+mod probe;
+
+pub use atomic::{private_dir, sync_dir, write_atomic};
+pub use error::StoreError;
+pub(crate) use error::is_pressure;
+pub use holder::Holder;
+pub use journal::{Journal, Opened, Position, Tail};
+pub use lock::FileLock;
+pub use probe::probe;

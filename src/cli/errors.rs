@@ -1,0 +1,91 @@
+//! What the layers below can refuse, in the terms of the command line: kind, exit code, and what to do next.
+//!
+//! The one place where an error gets its hint.
+
+use crate::cli::CliError;
+use crate::git::GitError;
+use crate::queue::QueueError;
+use crate::run::{RecordError, RunError};
+use crate::store::StoreError;
+use crate::worktree::SlotError;
+
+impl From<GitError> for CliError {
+    fn from(error: GitError) -> Self {
+        let refused = Self::refused(error.to_string());
+        match error {
+            GitError::NotARepository { .. } => refused.hint("`git init` makes one; or name one with -C DIR"),
+            GitError::Detached { .. } => {
+                refused.hint("`git switch BRANCH` first, or name the branch with --onto BRANCH")
+            }
+            GitError::Unborn { .. } => refused.hint("make a first commit: `git commit --allow-empty -m start`"),
+            GitError::NoIdentity { .. } => refused
+                .hint("git config --global user.name \"Your Name\"")
+                .hint("git config --global user.email you@example.com"),
+            GitError::NoSuchRevision { .. } | GitError::NotACommit { .. } => Self::usage(refused.message),
+            _ => refused,
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let refused = Self::refused(error.to_string());
+        match error {
+            StoreError::Held { .. } => refused.hint("wait for it, or end it with `git wave stop`"),
+            _ => refused,
+        }
+    }
+}
+
+impl From<QueueError> for CliError {
+    fn from(error: QueueError) -> Self {
+        Self::refused(error.to_string())
+    }
+}
+
+impl From<SlotError> for CliError {
+    fn from(error: SlotError) -> Self {
+        Self::refused(error.to_string()).hint("`git wave doctor` looks at the machine, `git wave clean` tidies")
+    }
+}
+
+impl From<RecordError> for CliError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Unknown { ref nearest, .. } => {
+                let usage = Self::usage(error.to_string());
+                match nearest {
+                    Some(run) => usage.hint(format!("did you mean {run}?")),
+                    None => usage,
+                }
+            }
+            RecordError::None => Self::usage(error.to_string()).hint("`git wave run` starts one"),
+            RecordError::Store(error) => error.into(),
+            other => Self::refused(other.to_string()),
+        }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        let message = error.to_string();
+        match error {
+            RunError::Git(error) => error.into(),
+            RunError::Record(error) => error.into(),
+            RunError::Store(error) => error.into(),
+            RunError::Queue(error) => error.into(),
+            RunError::Slots(error) => error.into(),
+            RunError::NoTarget { nearest, .. } => {
+                let usage = Self::usage(message);
+                match nearest {
+                    Some(branch) => usage.hint(format!("did you mean {branch}?")),
+                    None => usage,
+                }
+            }
+            RunError::Busy { .. } => Self::refused(message).hint("wait for it, or end it with `git wave stop`"),
+            RunError::Plan(problems) => Self { problems, ..Self::refused(message) },
+            RunError::Refused(_) => Self::usage(message),
+            RunError::Signals(_) | RunError::Host(_) => Self::refused(message),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Names that a person typed, held against the names there are: unknown ones suggest the nearest.
+//!
+//! Knows nothing of what the names stand for.
+
+use crate::cli::CliError;
+use crate::names::TicketId;
+
+/// The name most like `wanted`, if any is like it at all.
+pub(crate) fn of<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
+    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.6)
+}
+
+/// The ticket called `wanted`, compared whole.
+pub(crate) fn ticket(wanted: &str, known: &[TicketId]) -> Result<TicketId, CliError> {
+    if let Some(id) = known.iter().find(|id| id.as_str() == wanted) {
+        return Ok(id.clone());
+    }
+    let error = CliError::usage(format!("no ticket {wanted}"));
+    Err(match of(wanted, known.iter().map(TicketId::as_str)) {
+        Some(name) => error.hint(format!("did you mean {name}?")),
+        None => error,
+    })
+}
+
+/// All of them, or an error for the first that does not exist.
+pub(crate) fn tickets(wanted: &[String], known: &[TicketId]) -> Result<Vec<TicketId>, CliError> {
+    wanted.iter().map(|name| ticket(name, known)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_compared_whole_and_the_nearest_is_suggested() {
+        let known = ["AUTH-1", "AUTH-10", "DOC-1"].map(TicketId::from);
+        assert_eq!(ticket("AUTH-1", &known).unwrap().as_str(), "AUTH-1");
+        let error = ticket("AUHT-10", &known).unwrap_err();
+        assert_eq!(error.hints, ["did you mean AUTH-10?"]);
+        assert!(ticket("zzz", &known).unwrap_err().hints.is_empty());
+    }
+}

@@ -1,0 +1,29 @@
+//! `retry`: makes deferred or failed tickets eligible again, and goes on with their run.
+//!
+//! Knows nothing of how a ticket is retried.
+
+use crate::cli::context::Context;
+use crate::cli::{CliError, Exit, Face, nearest};
+use crate::names::TicketId;
+use crate::run;
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The tickets
+    #[arg(required = true, value_name = "TICKET")]
+    tickets: Vec<String>,
+    /// The run they belong to (default: the latest)
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
+    let context = Context::open(face)?;
+    let record = context.run(args.run.as_deref())?;
+    let known: Vec<TicketId> = record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect();
+    let tickets = nearest::tickets(&args.tickets, &known)?;
+    for line in run::reopen(&context.repo, &record, &tickets)? {
+        face.remark(&line);
+    }
+    super::resume::go_on(face, &context, record)
+}

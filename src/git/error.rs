@@ -1,0 +1,161 @@
+//! What can go wrong with a repository: one variant per operation, each with its ids and paths.
+//!
+//! A conflict, a lost race and a missing branch are values elsewhere, never errors here. Chooses no exit code and no hint.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::store::is_pressure;
+
+/// A refusal by the repository, by git, or by the machine under them.
+#[derive(Debug, Error)]
+pub enum GitError {
+    /// No repository at or above this folder.
+    #[error("not a git repository (nor any folder above it): {}", .from.display())]
+    NotARepository {
+        /// Where the search began.
+        from: PathBuf,
+    },
+    /// A repository of a kind that cannot be landed on yet.
+    #[error("the repository {} cannot be used: {what}", .at.display())]
+    Unsupported {
+        /// The repository.
+        at: PathBuf,
+        /// What about it.
+        what: String,
+    },
+    /// HEAD is not on a branch.
+    #[error("HEAD is detached at {at}: there is no current branch")]
+    Detached {
+        /// The commit, abbreviated.
+        at: String,
+    },
+    /// The current branch has no commit yet.
+    #[error("the branch {branch} has no commits yet")]
+    Unborn {
+        /// Its short name.
+        branch: String,
+    },
+    /// A revision that names nothing.
+    #[error("no commit is called {rev}")]
+    NoSuchRevision {
+        /// As it was asked for.
+        rev: String,
+    },
+    /// An object that exists and is no commit.
+    #[error("{rev} is a {kind}, not a commit")]
+    NotACommit {
+        /// As it was asked for.
+        rev: String,
+        /// What it is instead.
+        kind: String,
+    },
+    /// Nobody to name as committer.
+    #[error("git does not know who you are: {reason}")]
+    NoIdentity {
+        /// Git's own words.
+        reason: String,
+    },
+    /// A ref outside `refs/wave/` was to be held or released.
+    #[error("BUG: {refname} is not below refs/wave/")]
+    ForeignRef {
+        /// The ref.
+        refname: String,
+    },
+    /// Somebody else holds a lock file; trying again may help.
+    #[error("{operation}: {detail}")]
+    Locked {
+        /// What was being done.
+        operation: String,
+        /// Who or what is in the way.
+        detail: String,
+    },
+    /// libgit2 refused.
+    #[error("{operation}: {detail}")]
+    Library {
+        /// What was being done, with its ids.
+        operation: String,
+        /// libgit2's words.
+        detail: String,
+    },
+    /// A git process ended with an exit code that means nothing good.
+    #[error("git {command} ended with {status}: {stderr}")]
+    Program {
+        /// The subcommand and its arguments.
+        command: String,
+        /// Exit code or signal.
+        status: String,
+        /// What it said, trimmed.
+        stderr: String,
+    },
+    /// A git process could not be started or fed.
+    #[error("git {command} could not be run: {source}")]
+    NotRun {
+        /// The subcommand and its arguments.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// git answered in a shape we do not know.
+    #[error("git {command} answered in an unknown shape: {detail}")]
+    Answer {
+        /// The subcommand.
+        command: String,
+        /// What was odd.
+        detail: String,
+    },
+    /// A file of the repository could not be used.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl GitError {
+    /// Whether the same call may succeed a little later with nothing changed by anybody in between: a held lock, a full
+    /// disk, no descriptors left. Everything unknown is permanent.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Locked { .. } => true,
+            Self::Library { detail, .. } => names_pressure(detail),
+            Self::Program { stderr, .. } => names_lock(stderr) || names_pressure(stderr),
+            Self::NotRun { source, .. } | Self::Io { source, .. } => is_pressure(source),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+
+    /// For `map_err`: names the operation that libgit2 refused.
+    pub(super) fn during(operation: impl Into<String>) -> impl FnOnce(git2::Error) -> Self {
+        move |error| {
+            let (operation, detail) = (operation.into(), error.message().to_owned());
+            if error.code() == git2::ErrorCode::Locked || names_lock(&detail) {
+                Self::Locked { operation, detail }
+            } else {
+                Self::Library { operation, detail }
+            }
+        }
+    }
+}
+
+/// Both libgit2 and git say it in words; git's exit code says only 128.
+fn names_lock(text: &str) -> bool {
+    ["index.lock", "Unable to create '", "cannot lock ref", "failed to lock file", "packed-refs.lock"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}
+
+fn names_pressure(text: &str) -> bool {
+    ["No space left on device", "Too many open files", "Cannot allocate memory", "Disk quota exceeded"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}

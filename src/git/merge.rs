@@ -1,0 +1,95 @@
+//! The ladder: overlay where changes cannot meet, else git's own merge, else a conflict as a value.
+//!
+//! Judges nothing: the tree law does, in another room. Moves no ref.
+
+use super::merge_tree::{self, Answer, Staged};
+use super::overlay;
+use super::session::Session;
+use super::{GitError, Repository, oid};
+use crate::event::LandedBy;
+use crate::names::{CommitId, TreeId};
+
+/// From where a merge counts changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base<'a> {
+    /// Where the histories parted: git finds it.
+    Natural,
+    /// This commit: for a candidate stacked on another, a replayed commit, a reversal.
+    Explicit(&'a CommitId),
+}
+
+/// What came of a merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Merged {
+    Clean { tree: TreeId, by: LandedBy, bases: Vec<CommitId> },
+    Conflict { staged: Vec<Staged>, bases: Vec<CommitId> },
+}
+
+/// Whether a candidate would land now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// It would.
+    Clean,
+    /// It would not.
+    Conflict {
+        /// Git's conflicted paths.
+        paths: Vec<String>,
+    },
+}
+
+impl Repository {
+    /// Whether `base..head` would merge cleanly into `tip` now. Writes no ref.
+    pub fn probe(&self, tip: &CommitId, base: &CommitId, head: &CommitId) -> Result<Probe, GitError> {
+        let session = Session::open(self)?;
+        let from = if session.is_ancestor(base, tip)? { Base::Natural } else { Base::Explicit(base) };
+        Ok(match session.merge(from, tip, head)? {
+            Merged::Clean { .. } => Probe::Clean,
+            Merged::Conflict { staged, .. } => {
+                let paths = merge_tree::paths_of(&staged);
+                Probe::Conflict { paths: paths.iter().map(|path| super::shown(path)).collect() }
+            }
+        })
+    }
+}
+
+impl Session {
+    /// Merges `theirs` into `ours` and gives the tree, or the conflict.
+    pub(crate) fn merge(&self, base: Base<'_>, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
+        let bases = match base {
+            Base::Natural => self.merge_bases(ours, theirs)?,
+            Base::Explicit(base) => vec![base.clone()],
+        };
+        if let Some(tree) = self.overlay(&bases, ours, theirs)? {
+            return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
+        }
+        // git reads objects from the disk only.
+        self.persist()?;
+        let explicit = match base {
+            Base::Natural => None,
+            Base::Explicit(base) => Some(base),
+        };
+        let answer = merge_tree::merge(&self.folder, explicit, ours, theirs)?;
+        self.unsynced.set(true);
+        Ok(match answer {
+            Answer::Clean(tree) => Merged::Clean { tree, by: LandedBy::Merge, bases },
+            Answer::Conflict(staged) => Merged::Conflict { staged, bases },
+        })
+    }
+
+    fn overlay(&self, bases: &[CommitId], ours: &CommitId, theirs: &CommitId) -> Result<Option<TreeId>, GitError> {
+        let [base] = bases else { return Ok(None) };
+        if !self.overlay_allowed {
+            return Ok(None);
+        }
+        let trees = [base, ours, theirs].map(|id| self.tree_oid(id));
+        let [base, ours, theirs] = trees;
+        let Some((tree, written)) = overlay::lay(&self.repo, base?, ours?, theirs?)? else { return Ok(None) };
+        self.made(written);
+        Ok(Some(TreeId::new(tree.to_string())))
+    }
+
+    /// Whether a commit can be read here.
+    pub(crate) fn knows(&self, id: &CommitId) -> bool {
+        oid(id).is_ok() && self.has(id).unwrap_or(false)
+    }
+}

@@ -1,0 +1,106 @@
+//! Git's own merge, `git merge-tree --write-tree`: started, and its answer read.
+//!
+//! Exit 0 is clean and 1 a conflict; anything else is a fault of the machine, never a conflict.
+
+use std::collections::BTreeSet;
+
+use super::differences::Item;
+use super::program::Program;
+use super::{GitError, Repository};
+use crate::names::{CommitId, TreeId};
+
+/// What git answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Clean(TreeId),
+    Conflict(Vec<Staged>),
+}
+
+/// One side of a conflicted path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Staged {
+    /// The path, as git names it.
+    pub(crate) path: Vec<u8>,
+    /// 1 base, 2 ours, 3 theirs.
+    pub(crate) stage: u8,
+    /// What stands there.
+    pub(crate) item: Item,
+}
+
+/// The conflicted paths, each once, in git's order.
+pub(crate) fn paths_of(staged: &[Staged]) -> Vec<Vec<u8>> {
+    let mut seen = BTreeSet::new();
+    staged.iter().filter(|one| seen.insert(one.path.clone())).map(|one| one.path.clone()).collect()
+}
+
+/// Merges `theirs` into `ours`. Attributes come from `ours`, not from whatever stands in a worktree.
+pub(super) fn merge(
+    repo: &Repository,
+    base: Option<&CommitId>,
+    ours: &CommitId,
+    theirs: &CommitId,
+) -> Result<Answer, GitError> {
+    let mut git = Program::new(repo.root());
+    git.git_dir(repo.common_dir());
+    git.option(&format!("--attr-source={ours}")).option("-c").option("rerere.enabled=false");
+    git.args(["merge-tree", "--write-tree", "-z"]);
+    if let Some(base) = base {
+        git.args([format!("--merge-base={base}")]);
+    }
+    git.args([ours.as_str(), theirs.as_str()]);
+    let output = git.run(&[0, 1])?;
+    let clean = output.status.success();
+    parse(&output.stdout, clean).ok_or_else(|| GitError::Answer {
+        command: "merge-tree".to_owned(),
+        detail: String::from_utf8_lossy(&output.stdout).chars().take(200).collect(),
+    })
+}
+
+/// `<tree>\0`, then for a conflict `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and messages.
+fn parse(bytes: &[u8], clean: bool) -> Option<Answer> {
+    let mut fields = bytes.split(|byte| *byte == 0);
+    let tree = std::str::from_utf8(fields.next()?).ok().filter(|id| is_id(id))?;
+    if clean {
+        return Some(Answer::Clean(TreeId::new(tree)));
+    }
+    let staged: Option<Vec<Staged>> = fields.take_while(|field| !field.is_empty()).map(staged).collect();
+    staged.filter(|staged| !staged.is_empty()).map(Answer::Conflict)
+}
+
+fn staged(field: &[u8]) -> Option<Staged> {
+    let tab = field.iter().position(|byte| *byte == b'\t')?;
+    let mut words = std::str::from_utf8(&field[..tab]).ok()?.split(' ');
+    let mode = u32::from_str_radix(words.next()?, 8).ok()?;
+    let id = git2::Oid::from_str(words.next()?).ok()?.as_bytes().try_into().ok()?;
+    let stage = words.next()?.parse().ok()?;
+    Some(Staged { path: field[tab + 1..].to_vec(), stage, item: Item { mode, id } })
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0123456789012345678901234567890123456789";
+
+    #[test]
+    fn a_conflict_is_read_with_its_stages_and_odd_names() {
+        let text = format!(
+            "{ID}\0100644 {ID} 1\ta b\n\u{1F980}\0100755 {ID} 3\ta b\n\u{1F980}\0\x001\0a\0Auto-merging\0x\n\0"
+        );
+        let Some(Answer::Conflict(staged)) = parse(text.as_bytes(), false) else { panic!("not a conflict") };
+        assert_eq!(staged.iter().map(|one| one.stage).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(paths_of(&staged), ["a b\n\u{1F980}".as_bytes()]);
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_neither_clean_nor_a_conflict() {
+        assert_eq!(parse(b"", true), None);
+        assert_eq!(parse(b"usage: git merge-tree", true), None);
+        assert_eq!(parse(format!("{ID}\0").as_bytes(), false), None);
+        assert_eq!(parse(format!("{ID}\0").as_bytes(), true), Some(Answer::Clean(TreeId::new(ID))));
+    }
+}

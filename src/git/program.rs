@@ -1,0 +1,129 @@
+//! The one door to the git program: scrubbed environment, no hooks, no prompts, no surprises.
+//!
+//! Any exit code that the caller did not expect is a typed error with what git said; it is never read as a conflict.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use super::GitError;
+
+/// Which hooks of the repository may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hooks {
+    /// None: a worker may have planted them.
+    Off,
+    /// The user's own: only where a hook is the reason to start git.
+    On,
+}
+
+/// A git command line in the making.
+#[derive(Debug)]
+pub(crate) struct Program {
+    command: Command,
+    shown: Vec<OsString>,
+    input: Option<Vec<u8>>,
+}
+
+impl Program {
+    /// Git, to be run in `folder`, without hooks. No `GIT_*` variable of ours reaches it: a hook's `GIT_DIR` or
+    /// `GIT_INDEX_FILE` must not lead a landing astray.
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self::with_hooks(folder, Hooks::Off)
+    }
+
+    pub(crate) fn with_hooks(folder: &Path, hooks: Hooks) -> Self {
+        let mut command = Command::new("git");
+        command.current_dir(folder);
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"GIT_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        if hooks == Hooks::Off {
+            command.args(["-c", "core.hooksPath=/dev/null"]);
+        }
+        command.args(["-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
+        Self { command, shown: Vec::new(), input: None }
+    }
+
+    /// Lets through those variables of the caller that say who the user is.
+    pub(super) fn as_user(&mut self) -> &mut Self {
+        for (name, value) in std::env::vars_os() {
+            if says_who(&name) {
+                self.command.env(name, value);
+            }
+        }
+        self
+    }
+
+    /// Names the repository, so that nothing is discovered.
+    pub(crate) fn git_dir(&mut self, folder: &Path) -> &mut Self {
+        self.command.arg("--git-dir").arg(folder);
+        self
+    }
+
+    /// Adds an option of git itself, before the subcommand; it is left out of messages.
+    pub(crate) fn option(&mut self, option: &str) -> &mut Self {
+        self.command.arg(option);
+        self
+    }
+
+    /// Adds arguments, the subcommand first.
+    pub(crate) fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&mut self, args: I) -> &mut Self {
+        for arg in args {
+            self.shown.push(arg.as_ref().to_owned());
+            self.command.arg(arg);
+        }
+        self
+    }
+
+    /// Sets one variable of the child.
+    pub(crate) fn env(&mut self, name: &str, value: impl AsRef<OsStr>) -> &mut Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What it reads on stdin; nothing unless said.
+    pub(crate) fn input(&mut self, bytes: Vec<u8>) -> &mut Self {
+        self.input = Some(bytes);
+        self
+    }
+
+    /// Runs it to its end. An exit code outside `expected` is an error.
+    pub(crate) fn run(&mut self, expected: &[i32]) -> Result<Output, GitError> {
+        let output = self.output().map_err(|source| GitError::NotRun { command: self.shown(), source })?;
+        if output.status.code().is_some_and(|code| expected.contains(&code)) {
+            return Ok(output);
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(GitError::Program { command: self.shown(), status: output.status.to_string(), stderr })
+    }
+
+    fn output(&mut self) -> std::io::Result<Output> {
+        let Some(input) = self.input.take() else {
+            return self.command.stdin(Stdio::null()).output();
+        };
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn()?;
+        let mut pipe = child.stdin.take();
+        std::thread::scope(|scope| {
+            // Fed beside the reading: git may answer before it has read everything. One that closes its stdin early has
+            // its reason, and says it by its exit code.
+            scope.spawn(move || pipe.take().map(|mut pipe| pipe.write_all(&input)));
+            child.wait_with_output()
+        })
+    }
+
+    fn shown(&self) -> String {
+        let words: Vec<_> = self.shown.iter().map(|arg| arg.to_string_lossy()).collect();
+        words.join(" ")
+    }
+}
+
+fn says_who(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    [b"GIT_COMMITTER_".as_slice(), b"GIT_AUTHOR_", b"GIT_CONFIG"].iter().any(|prefix| name.starts_with(prefix))
+}

@@ -1,0 +1,115 @@
+//! Where a repository is: its paths, found once, and nothing that stays open.
+//!
+//! Knows nothing of what is done with it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::RepositoryOpenFlags as Flags;
+
+use super::GitError;
+use crate::names::BranchRef;
+
+/// A repository, by its paths. Opens libgit2 inside each blocking call, so that it can go to any thread.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    paths: Arc<Paths>,
+}
+
+#[derive(Debug)]
+struct Paths {
+    common: PathBuf,
+    root: PathBuf,
+    checkout: Option<PathBuf>,
+    /// The worktree's own folder in the repository; `common` for the main one.
+    own: PathBuf,
+}
+
+impl Repository {
+    /// Finds the repository that `from` lies in. Heeds no `GIT_*` variable: a hook's environment must not lead astray.
+    pub fn discover(from: &Path) -> Result<Self, GitError> {
+        let none: [&Path; 0] = [];
+        let found = git2::Repository::open_ext(from, Flags::CROSS_FS, none).map_err(|error| refused(from, &error))?;
+        let common = absolute(found.commondir())?;
+        let own = absolute(found.path())?;
+        let checkout = found.workdir().map(absolute).transpose()?;
+        let root = if found.is_worktree() { main_root(&common)? } else { checkout.clone() };
+        let paths = Paths { root: root.unwrap_or_else(|| common.clone()), common, checkout, own };
+        Ok(Self { paths: Arc::new(paths) })
+    }
+
+    /// The folder that all worktrees share: `.git`, or the bare repository itself.
+    #[must_use]
+    pub fn common_dir(&self) -> &Path {
+        &self.paths.common
+    }
+
+    /// The main worktree, or the bare repository's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.paths.root
+    }
+
+    /// The worktree one stands in: none in a bare repository.
+    #[must_use]
+    pub fn checkout(&self) -> Option<&Path> {
+        self.paths.checkout.as_deref()
+    }
+
+    /// Whether there is no main worktree.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.paths.root == self.paths.common
+    }
+
+    /// The branch checked out where one stands.
+    pub fn current_branch(&self) -> Result<BranchRef, GitError> {
+        let repo = open_at(&self.paths.own)?;
+        let head = repo.find_reference("HEAD").map_err(GitError::during("reading HEAD"))?;
+        let Some(name) = head.symbolic_target().ok().flatten() else {
+            let at = head.target().map(|oid| oid.to_string()).unwrap_or_default();
+            return Err(GitError::Detached { at: at.chars().take(10).collect() });
+        };
+        let branch = BranchRef::new(name);
+        match repo.find_reference(name) {
+            Ok(_) => Ok(branch),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                Err(GitError::Unborn { branch: branch.branch().to_owned() })
+            }
+            Err(error) => Err(GitError::during(format!("reading {name}"))(error)),
+        }
+    }
+
+    /// The names of all local branches, sorted.
+    pub fn branches(&self) -> Result<Vec<String>, GitError> {
+        let refs = self.held_below("refs/heads/")?;
+        Ok(refs.into_iter().filter_map(|(name, _)| Some(name.strip_prefix("refs/heads/")?.to_owned())).collect())
+    }
+
+    /// Opens libgit2 on the common folder: refs and objects are the same from every worktree.
+    pub(super) fn open(&self) -> Result<git2::Repository, GitError> {
+        open_at(&self.paths.common)
+    }
+}
+
+fn open_at(folder: &Path) -> Result<git2::Repository, GitError> {
+    let none: [&Path; 0] = [];
+    git2::Repository::open_ext(folder, Flags::NO_SEARCH | Flags::NO_DOTGIT, none)
+        .map_err(|error| refused(folder, &error))
+}
+
+/// The main worktree of a repository found through a linked one.
+fn main_root(common: &Path) -> Result<Option<PathBuf>, GitError> {
+    open_at(common)?.workdir().map(absolute).transpose()
+}
+
+fn refused(at: &Path, error: &git2::Error) -> GitError {
+    if error.code() == git2::ErrorCode::NotFound {
+        return GitError::NotARepository { from: at.to_owned() };
+    }
+    GitError::Unsupported { at: at.to_owned(), what: error.message().to_owned() }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, GitError> {
+    std::fs::canonicalize(path).map_err(|source| GitError::io(path, source))
+}

@@ -1,0 +1,150 @@
+//! One open libgit2 for one landing group: objects are made in memory and become durable together.
+//!
+//! Dropped without [`Session::persist`], nothing it made ever existed. Not `Sync`: one thread, one session.
+
+use std::cell::{Cell, RefCell};
+
+use git2::{ObjectType, Oid};
+
+use super::differences::{self, Differences, Item};
+use super::durable::{durably, sync_objects};
+use super::history::{commit_info_in, find, is_ancestor_in, merge_bases_in};
+use super::refs::tip_in;
+use super::{CommitInfo, GitError, Repository, Signature, oid};
+use crate::names::{BranchRef, CommitId, TreeId};
+
+/// An open repository with objects that are not written yet.
+pub(crate) struct Session {
+    pub(super) folder: Repository,
+    pub(super) repo: git2::Repository,
+    pending: RefCell<Vec<Oid>>,
+    /// Whether git wrote objects for us, which it does not sync.
+    pub(super) unsynced: Cell<bool>,
+    pub(super) overlay_allowed: bool,
+    signs: bool,
+}
+
+/// A commit to be made; the same values make the same commit.
+#[derive(Clone, Debug)]
+pub(crate) struct NewCommit {
+    pub(crate) tree: TreeId,
+    pub(crate) parents: Vec<CommitId>,
+    pub(crate) author: Signature,
+    pub(crate) committer: Signature,
+    pub(crate) message: String,
+}
+
+impl Session {
+    pub(crate) fn open(folder: &Repository) -> Result<Self, GitError> {
+        let during = || GitError::during("opening the object store");
+        let repo = folder.open()?;
+        // Above every backend on disk, so that what is written here stays in memory until it is persisted.
+        const ABOVE_ALL: i32 = 1000;
+        repo.odb().map_err(during())?.add_new_mempack_backend(ABOVE_ALL).map_err(during())?;
+        let config = repo.config().and_then(|mut config| config.snapshot()).map_err(during())?;
+        let signs = config.get_bool("commit.gpgsign").unwrap_or(false);
+        let overlay_allowed = is_plain(folder, &repo, &config)?;
+        let pending = RefCell::default();
+        Ok(Self { folder: folder.clone(), repo, pending, unsynced: Cell::new(false), overlay_allowed, signs })
+    }
+
+    pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
+        tip_in(&self.repo, target)
+    }
+
+    pub(crate) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
+        commit_info_in(&self.repo, id)
+    }
+
+    pub(crate) fn tree_of(&self, id: &CommitId) -> Result<TreeId, GitError> {
+        Ok(TreeId::new(find(&self.repo, id)?.tree_id().to_string()))
+    }
+
+    pub(crate) fn is_ancestor(&self, a: &CommitId, of: &CommitId) -> Result<bool, GitError> {
+        is_ancestor_in(&self.repo, a, of)
+    }
+
+    pub(crate) fn merge_bases(&self, a: &CommitId, b: &CommitId) -> Result<Vec<CommitId>, GitError> {
+        merge_bases_in(&self.repo, a, b)
+    }
+
+    /// What differs between two trees, by our own walk.
+    pub(crate) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
+        differences::between(&self.repo, one, two)
+    }
+
+    pub(crate) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
+        differences::item_at(&self.repo, tree, path)
+    }
+
+    /// A blob's bytes, if it is one.
+    pub(crate) fn blob(&self, item: Item) -> Result<Option<Vec<u8>>, GitError> {
+        let during = || GitError::during("reading a file's content");
+        let id = Oid::from_bytes(&item.id).map_err(during())?;
+        let object = match self.repo.find_object(id, None) {
+            Ok(object) => object,
+            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+            Err(error) => return Err(during()(error)),
+        };
+        Ok(object.as_blob().map(|blob| blob.content().to_vec()))
+    }
+
+    /// Makes a commit in memory; on disk, signed by git, where `commit.gpgsign` asks for it.
+    pub(crate) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
+        if self.signs {
+            self.persist()?;
+            let id = super::commit::signed(&self.folder, new)?;
+            self.unsynced.set(true);
+            return Ok(id);
+        }
+        let odb = self.repo.odb().map_err(GitError::during("opening the object store"))?;
+        let id = odb
+            .write(ObjectType::Commit, &super::commit::text(new))
+            .map_err(GitError::during(format!("making a commit of tree {}", new.tree)))?;
+        self.made([id]);
+        Ok(CommitId::new(id.to_string()))
+    }
+
+    pub(super) fn made(&self, objects: impl IntoIterator<Item = Oid>) {
+        self.pending.borrow_mut().extend(objects);
+    }
+
+    /// Writes every object made so far as one pack, durably, with what git wrote for us.
+    pub(crate) fn persist(&self) -> Result<(), GitError> {
+        let during = || GitError::during("writing a pack of what is to land");
+        let mut pending = self.pending.borrow_mut();
+        if !pending.is_empty() {
+            let mut pack = self.repo.packbuilder().map_err(during())?;
+            for id in pending.iter() {
+                pack.insert_object(*id, None).map_err(during())?;
+            }
+            let folder = self.folder.common_dir().join("objects/pack");
+            std::fs::create_dir_all(&folder).map_err(|source| GitError::io(&folder, source))?;
+            durably(|| pack.write(&folder, 0)).map_err(during())?;
+            pending.clear();
+        }
+        if self.unsynced.replace(false) {
+            sync_objects(self.folder.common_dir())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn tree_oid(&self, id: &CommitId) -> Result<Oid, GitError> {
+        Ok(find(&self.repo, id)?.tree_id())
+    }
+
+    pub(super) fn has(&self, id: &CommitId) -> Result<bool, GitError> {
+        Ok(self.repo.find_commit(oid(id)?).is_ok())
+    }
+}
+
+/// Whether libgit2 sees the same history and objects as git: no replaced, grafted, cut or missing ones.
+fn is_plain(folder: &Repository, repo: &git2::Repository, config: &git2::Config) -> Result<bool, GitError> {
+    let during = || GitError::during("listing replaced objects");
+    let present = |name: &str| folder.common_dir().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
+    let replaced = repo.references_glob("refs/replace/*").map_err(during())?.next().is_some();
+    let promised = config
+        .entries(Some("^(remote\\..*\\.promisor|extensions\\.partialclone)$"))
+        .is_ok_and(|mut entries| entries.next().is_some());
+    Ok(!replaced && !promised && !present("shallow") && !present("info/grafts"))
+}

@@ -1,0 +1,87 @@
+//! Moving a branch by compare-and-swap, durably, with a reflog entry.
+//!
+//! The ref is moved only from the value that was validated. Knows nothing of what the new value holds.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::durable::durably;
+use super::program::{Hooks, Program};
+use super::refs::tip_in;
+use super::session::Session;
+use super::{GitError, Identity, oid};
+use crate::names::{BranchRef, CommitId};
+
+/// A move of a branch, to be made only if it still points to `old`.
+#[derive(Clone, Debug)]
+pub(crate) struct Move<'a> {
+    pub(crate) target: &'a BranchRef,
+    pub(crate) old: &'a CommitId,
+    pub(crate) new: &'a CommitId,
+    /// For the reflog.
+    pub(crate) message: &'a str,
+    pub(crate) by: &'a Identity,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Swap {
+    /// The branch is at `new`, durably.
+    Done,
+    /// Somebody moved the branch first; nothing was changed.
+    Lost,
+}
+
+impl Session {
+    /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
+    pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
+        let swapped = if self.transaction_hook().is_some() { self.swap_by_git(to) } else { self.swap_here(to) };
+        match swapped {
+            // A reflog that could not be written, say, comes after the ref has moved: the ref itself decides.
+            Err(error) => match self.tip(to.target) {
+                Ok(Some(tip)) if tip == *to.new => Ok(Swap::Done),
+                Ok(Some(tip)) if tip == *to.old => Err(error),
+                Ok(_) => Ok(Swap::Lost),
+                Err(_) => Err(error),
+            },
+            done => done,
+        }
+    }
+
+    fn swap_here(&self, to: &Move<'_>) -> Result<Swap, GitError> {
+        let during = || GitError::during(format!("moving {} to {}", to.target, to.new.short()));
+        // Opened inside `durably`: libgit2 decides whether to sync refs when it opens them.
+        durably(|| {
+            let repo = self.folder.open()?;
+            let who = git2::Signature::now(&to.by.name, &to.by.email).map_err(during())?;
+            let mut transaction = repo.transaction().map_err(during())?;
+            transaction.lock_ref(to.target.as_str()).map_err(during())?;
+            if tip_in(&repo, to.target)?.as_ref() != Some(to.old) {
+                return Ok(Swap::Lost);
+            }
+            transaction.set_target(to.target.as_str(), oid(to.new)?, Some(&who), to.message).map_err(during())?;
+            transaction.commit().map_err(during())?;
+            Ok(Swap::Done)
+        })
+    }
+
+    fn swap_by_git(&self, to: &Move<'_>) -> Result<Swap, GitError> {
+        let mut git = Program::with_hooks(self.folder.root(), Hooks::On);
+        git.git_dir(self.folder.common_dir());
+        git.option("-c").option("core.fsync=reference,loose-object");
+        git.env("GIT_COMMITTER_NAME", &to.by.name).env("GIT_COMMITTER_EMAIL", &to.by.email);
+        git.args(["update-ref", "-m", to.message, to.target.as_str(), to.new.as_str(), to.old.as_str()]);
+        git.run(&[0])?;
+        Ok(Swap::Done)
+    }
+
+    /// libgit2 runs no hooks; this one may veto a move, so it is honoured.
+    fn transaction_hook(&self) -> Option<PathBuf> {
+        let hooks = self.repo.config().and_then(|config| config.get_path("core.hooksPath"));
+        let folder =
+            hooks.map_or_else(|_| self.folder.common_dir().join("hooks"), |path| self.folder.root().join(path));
+        let hook = folder.join("reference-transaction");
+        let runs = hook.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+        runs.then_some(hook)
+    }
+}

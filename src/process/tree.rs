@@ -1,0 +1,132 @@
+//! The processes under one process: who they are, signalling and reaping them.
+//!
+//! Ignorant of why. A pid is signalled only while its start time is the one that was read with it, so a number that
+//! was given to somebody else meanwhile is spared.
+
+use std::collections::BTreeMap;
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, pidfd_send_signal, wait};
+
+/// One line of the process table.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    pub(super) pid: Pid,
+    parent: i32,
+    session: i32,
+    started: u64,
+    zombie: bool,
+    pub(super) name: String,
+}
+
+/// Everything below `root`, itself left out, in order of pid; zombies left out.
+pub(super) fn descendants(root: Pid) -> Vec<Process> {
+    let all = table();
+    let mut below: BTreeMap<i32, bool> = BTreeMap::new();
+    for process in all.values() {
+        let mut path = Vec::new();
+        let mut at = process.pid.as_raw_nonzero().get();
+        // The table is not read at one instant, so a reused pid could close a circle: a path is no longer than it.
+        let found = loop {
+            if at == root.as_raw_nonzero().get() {
+                break !path.is_empty();
+            }
+            if let Some(known) = below.get(&at) {
+                break *known;
+            }
+            path.push(at);
+            match all.get(&at) {
+                Some(process) if path.len() <= all.len() => at = process.parent,
+                _ => break false,
+            }
+        };
+        below.extend(path.into_iter().map(|pid| (pid, found)));
+    }
+    all.into_values().filter(|p| !p.zombie && below.get(&p.pid.as_raw_nonzero().get()) == Some(&true)).collect()
+}
+
+/// Everything in the session that `leader` began, itself left out; zombies left out.
+pub(super) fn session(leader: Pid) -> Vec<Process> {
+    let leader_raw = leader.as_raw_nonzero().get();
+    table().into_values().filter(|p| !p.zombie && p.session == leader_raw && p.pid != leader).collect()
+}
+
+/// Sends `signal` to each; those that are gone, or are somebody else's, are passed over.
+pub(super) fn signal_all(processes: &[Process], signal: Signal) {
+    for process in processes {
+        // The descriptor pins the process; comparing the start time after opening it proves it is the one meant.
+        if let Ok(pinned) = pidfd_open(process.pid, PidfdFlags::empty())
+            && read(process.pid.as_raw_nonzero().get()).is_some_and(|now| now.started == process.started)
+        {
+            let _ = pidfd_send_signal(pinned, signal);
+        }
+    }
+}
+
+/// What [`reap`] found.
+pub(super) struct Reaped {
+    /// The status of the process that was asked for, if it ended now.
+    pub(super) status: Option<WaitStatus>,
+    /// Whether no child is left at all. In a subreaper that means: no descendant.
+    pub(super) alone: bool,
+}
+
+/// Reaps every child that has ended, without waiting.
+pub(super) fn reap(of_interest: Pid) -> Reaped {
+    let mut status = None;
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, found))) if pid == of_interest => status = Some(found),
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) => return Reaped { status, alone: false },
+            Err(_) => return Reaped { status, alone: true },
+        }
+    }
+}
+
+fn table() -> BTreeMap<i32, Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return BTreeMap::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(|pid| Some((pid, read(pid)?))).collect()
+}
+
+fn read(pid: i32) -> Option<Process> {
+    parse(&String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/stat")).ok()?))
+}
+
+/// `/proc/PID/stat`: the name is in parentheses and may hold anything, so fields count from the last `)`.
+fn parse(stat: &str) -> Option<Process> {
+    let (head, rest) = stat.rsplit_once(')')?;
+    let (pid, name) = head.split_once(" (")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    Some(Process {
+        pid: Pid::from_raw(pid.parse().ok()?)?,
+        parent: fields.get(1)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+        zombie: matches!(*fields.first()?, "Z" | "X"),
+        name: name.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_is_read() {
+        let stat = "42 (a) R (b) S 7 42 41 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 100 200";
+        let process = parse(stat).unwrap();
+        assert_eq!((process.name.as_str(), process.parent, process.session), ("a) R (b", 7, 41));
+        assert_eq!(process.started, 98765);
+    }
+
+    #[test]
+    fn a_child_is_found_below_this_process() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let me = rustix::process::getpid();
+        let raw = i32::try_from(child.id()).unwrap();
+        assert!(descendants(me).iter().any(|p| p.pid.as_raw_nonzero().get() == raw));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

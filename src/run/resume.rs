@@ -1,0 +1,287 @@
+//! What a run that ended early, or was reopened, still has to do: its events and the queue's journal say.
+//!
+//! The queue's word is final about landings; the events' word is final about everything else. Starts nothing itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::event::{AttemptOutcome, DeferralReason, Event, Fold, Recorded, Report, RunState};
+use crate::git::Probe;
+use crate::names::TicketId;
+use crate::plan::{Plan, TicketIx};
+use crate::queue::{EntryState, EntryView, Queue};
+use crate::run::brief::conflict_feedback;
+use crate::run::dispatcher::{Dispatcher, Ending, Parts};
+use crate::run::face::{Consent, Face};
+use crate::run::record::{EventLog, RunRecord, now, roster};
+use crate::run::start::{RunError, drive, hold_target, preview, rules, target_tip, workshop};
+use crate::schedule::{Happening, Known, Scheduler};
+use crate::worktree::Slots;
+
+/// What came of taking a run up again.
+pub enum Resumed {
+    /// Everything had ended; nothing was moved.
+    Nothing(Box<Report>),
+    /// It went on, and ended so.
+    Went(Box<Ending>),
+}
+
+/// Takes the run up where it is. Runs nothing that has landed, and no dependent of what has not.
+pub fn resume(
+    repo: crate::git::Repository,
+    record: RunRecord,
+    face: Box<dyn Face>,
+    consent: Arc<dyn Consent>,
+) -> Result<Resumed, RunError> {
+    let settings = record.settings()?;
+    let plan = Arc::new(record.plan()?.plan().map_err(RunError::Plan)?);
+    target_tip(&repo, &settings)?;
+    let identity = repo.identity()?;
+    let _runner = hold_target(&repo, &settings)?;
+    let _own = record.lock()?;
+    let queue = Queue::open(&repo)?;
+    queue.recover(&settings.target)?;
+    let (log, events) = EventLog::open(&record)?;
+    let past = Past::read(&plan, &record, &events, &queue.entries()?);
+    let mut fold = Fold::new(roster(&plan));
+    events.iter().for_each(|recorded| fold.apply(recorded));
+
+    let workers = preview(&repo, &plan, &settings);
+    let mut scheduler = Scheduler::new(Arc::clone(&plan), rules(&settings, workers.count));
+    past.known.iter().for_each(|(ticket, known)| scheduler.restore(*ticket, known.clone()));
+    let first = scheduler.handle(Happening::Begin);
+    if past.finished() && past.missed.is_empty() && past.queued.is_empty() && !crate::run::start::has_work(&first) {
+        return Ok(Resumed::Nothing(Box::new(fold.report(&now(), RunState::Finished))));
+    }
+    let slots = Slots::open(&repo, settings.worktrees_at.as_deref(), workers.count)?;
+    let remaining = plan.len() - scheduler.counts().ended();
+    let resumed = Event::RunResumed { run: record.id().clone(), workers, remaining };
+    let shop = workshop(repo, (slots, queue), record, (settings, identity))?;
+    let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
+    dispatcher.record(resumed)?;
+    for event in past.missed {
+        dispatcher.record(event)?;
+    }
+    for (entry, ticket) in past.queued {
+        dispatcher.expect_entry(entry, ticket);
+    }
+    Ok(Resumed::Went(Box::new(drive(dispatcher, first)?)))
+}
+
+/// What became of every ticket, and what the event log does not know yet.
+struct Past {
+    known: BTreeMap<TicketIx, Known>,
+    queued: Vec<(crate::names::EntryId, TicketIx)>,
+    missed: Vec<Event>,
+    ended: Option<RunState>,
+}
+
+impl Past {
+    fn finished(&self) -> bool {
+        self.ended == Some(RunState::Finished)
+    }
+
+    fn read(plan: &Plan, record: &RunRecord, events: &[Recorded], entries: &[EntryView]) -> Self {
+        let mut told: BTreeMap<TicketIx, Told> = BTreeMap::new();
+        let mut ended = None;
+        for recorded in events {
+            if let Event::RunFinished { report } = &recorded.event {
+                ended = Some(report.state);
+            }
+            if let Some(ticket) = ticket_of(&recorded.event).and_then(|id| plan.find(id)) {
+                told.entry(ticket).or_default().take(&recorded.event);
+            }
+        }
+        let mut past = Self { known: BTreeMap::new(), queued: Vec::new(), missed: Vec::new(), ended };
+        for ticket in plan.ids() {
+            let told = told.remove(&ticket).unwrap_or_default();
+            let entry = last_entry(record, &plan.ticket(ticket).id, entries);
+            past.settle(plan, ticket, told, entry);
+        }
+        past
+    }
+
+    fn settle(&mut self, plan: &Plan, ticket: TicketIx, told: Told, entry: Option<(u32, &EntryView)>) {
+        let entry = entry.filter(|(attempt, _)| *attempt > told.reopened_after);
+        let attempts = told.attempts.max(entry.map_or(0, |(attempt, _)| attempt));
+        let id = &plan.ticket(ticket).id;
+        let known = match entry.map(|(_, view)| (view, &view.state)) {
+            Some((view, EntryState::Queued | EntryState::Verifying)) => {
+                self.queued.push((view.entry.clone(), ticket));
+                Known::Queued { attempts }
+            }
+            Some((view, state)) if !matches!(state, EntryState::Dropped) => {
+                self.missed.extend(missed(plan, id, view, &told));
+                known_of(state)
+            }
+            _ => told.known(attempts),
+        };
+        self.known.insert(ticket, known);
+    }
+}
+
+/// What the events say of one ticket.
+#[derive(Default)]
+struct Told {
+    /// The last attempt that counts.
+    attempts: u32,
+    /// Attempts up to this one were before the ticket was reopened.
+    reopened_after: u32,
+    end: Option<Known>,
+}
+
+impl Told {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::AttemptFinished { outcome: AttemptOutcome::Interrupted, .. } => {}
+            Event::AttemptFinished { attempt, .. } => self.attempts = self.attempts.max(*attempt),
+            Event::TicketReopened { .. } => {
+                self.reopened_after = self.attempts;
+                self.end = None;
+            }
+            Event::TicketLanded { .. } => self.end = Some(Known::Landed),
+            Event::TicketEmpty { .. } => self.end = Some(Known::Empty),
+            Event::TicketDeferred { deferral, .. } => self.end = Some(Known::Deferred(deferral.reason)),
+            Event::TicketFailed { reason, .. } => self.end = Some(Known::Failed(reason.clone())),
+            _ => {}
+        }
+    }
+
+    /// Skipped and cancelled tickets are judged anew.
+    fn known(self, attempts: u32) -> Known {
+        match self.end {
+            Some(known) => known,
+            None if self.reopened_after > 0 => Known::Reopened { attempts },
+            None => Known::Attempted { attempts },
+        }
+    }
+}
+
+fn known_of(state: &EntryState) -> Known {
+    match state {
+        EntryState::Landed { .. } => Known::Landed,
+        EntryState::Empty => Known::Empty,
+        EntryState::Deferred(deferral) => Known::Deferred(deferral.reason),
+        EntryState::Failed { reason } => Known::Failed(reason.clone()),
+        EntryState::Queued | EntryState::Verifying | EntryState::Dropped => Known::Attempted { attempts: 0 },
+    }
+}
+
+/// The event that a crash, or another processor, kept from the log.
+fn missed(plan: &Plan, id: &TicketId, view: &EntryView, told: &Told) -> Option<Event> {
+    let (ticket, entry) = (id.clone(), view.entry.clone());
+    match (&view.state, &told.end) {
+        (EntryState::Landed { .. }, Some(Known::Landed)) | (EntryState::Empty, Some(Known::Empty)) => None,
+        (EntryState::Deferred(_), Some(Known::Deferred(_))) | (EntryState::Failed { .. }, Some(Known::Failed(_))) => {
+            None
+        }
+        (EntryState::Landed { commit, tree, landed_by }, _) => {
+            let (commit, tree, landed_by) = (commit.clone(), tree.clone(), *landed_by);
+            Some(Event::TicketLanded { ticket, entry, commit, tree, landed_by, landed: 0, total: plan.len() })
+        }
+        (EntryState::Empty, _) => Some(Event::TicketEmpty { ticket }),
+        (EntryState::Deferred(deferral), _) => {
+            Some(Event::TicketDeferred { ticket, entry: Some(entry), deferral: deferral.clone() })
+        }
+        (EntryState::Failed { reason }, _) => Some(Event::TicketFailed { ticket, reason: reason.clone() }),
+        _ => None,
+    }
+}
+
+/// The entry of the ticket's last attempt that came as far as the queue.
+fn last_entry<'a>(record: &RunRecord, ticket: &TicketId, entries: &'a [EntryView]) -> Option<(u32, &'a EntryView)> {
+    let ours = entries.iter().filter(|view| view.run.as_ref() == Some(record.id()) && view.ticket == *ticket);
+    ours.filter_map(|view| Some((attempt_in(view.key.as_deref()?)?, view))).max_by_key(|(attempt, _)| *attempt)
+}
+
+/// Keys end in `/<attempt>`.
+fn attempt_in(key: &str) -> Option<u32> {
+    key.rsplit('/').next()?.parse().ok()
+}
+
+fn ticket_of(event: &Event) -> Option<&TicketId> {
+    match event {
+        Event::TicketReopened { ticket, .. }
+        | Event::AttemptFinished { ticket, .. }
+        | Event::TicketLanded { ticket, .. }
+        | Event::TicketEmpty { ticket }
+        | Event::TicketDeferred { ticket, .. }
+        | Event::TicketFailed { ticket, .. } => Some(ticket),
+        _ => None,
+    }
+}
+
+/// Makes tickets of a run eligible again: what still merges goes back to the queue, the rest is to be run again.
+///
+/// A landed, empty or running ticket is refused. Gives one line per ticket for people.
+pub fn reopen(
+    repo: &crate::git::Repository,
+    record: &RunRecord,
+    tickets: &[TicketId],
+) -> Result<Vec<String>, RunError> {
+    let settings = record.settings()?;
+    let _runner = hold_target(repo, &settings)?;
+    let _own = record.lock()?;
+    let plan = record.plan()?.plan().map_err(RunError::Plan)?;
+    let queue = Queue::open(repo)?;
+    queue.recover(&settings.target)?;
+    let (mut log, events) = EventLog::open(record)?;
+    let entries = queue.entries()?;
+    let past = Past::read(&plan, record, &events, &entries);
+    let mut said = Vec::new();
+    for id in tickets {
+        let ticket =
+            plan.find(id).ok_or_else(|| RunError::Refused(format!("no ticket {id} in run {}", record.id())))?;
+        let known = past.known.get(&ticket).cloned().unwrap_or(Known::Attempted { attempts: 0 });
+        if let Some(settled) = settled(&known) {
+            return Err(RunError::Refused(format!("{id} {settled}: there is nothing to retry")));
+        }
+        let entry = last_entry(record, id, &entries).map(|(_, view)| view);
+        let how = match entry.filter(|_| matches!(known, Known::Deferred(_))) {
+            Some(view) if still_lands(repo, &settings, view)? => {
+                queue.retry(std::slice::from_ref(&view.entry))?;
+                said.push(format!("{id}: back in the queue as {}", view.entry));
+                continue;
+            }
+            Some(view) => {
+                hand_over(record, id, view)?;
+                queue.drop_entries(std::slice::from_ref(&view.entry))?;
+                "to be run again on the new tip, with the conflict as feedback"
+            }
+            None => "to be run again",
+        };
+        log.record(Event::TicketReopened { ticket: id.clone(), reason: how.to_owned() })?;
+        said.push(format!("{id}: {how}"));
+    }
+    Ok(said)
+}
+
+fn settled(known: &Known) -> Option<&'static str> {
+    match known {
+        Known::Landed => Some("has landed"),
+        Known::Empty => Some("made no change"),
+        Known::Queued { .. } => Some("is in the queue"),
+        _ => None,
+    }
+}
+
+/// A conflict that is gone, or a deferral for any other reason: the work is good as it is.
+fn still_lands(
+    repo: &crate::git::Repository,
+    settings: &crate::run::settings::Settings,
+    view: &EntryView,
+) -> Result<bool, RunError> {
+    let EntryState::Deferred(deferral) = &view.state else { return Ok(false) };
+    if deferral.reason != DeferralReason::Conflict {
+        return Ok(true);
+    }
+    let tip = target_tip(repo, settings)?;
+    Ok(matches!(repo.probe(&tip, &view.base, &view.head)?, Probe::Clean))
+}
+
+fn hand_over(record: &RunRecord, id: &TicketId, view: &EntryView) -> Result<(), RunError> {
+    if let EntryState::Deferred(deferral) = &view.state {
+        record.ticket_folder(id).write_feedback(&conflict_feedback(deferral))?;
+    }
+    Ok(())
+}

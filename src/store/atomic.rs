@@ -1,0 +1,72 @@
+//! Replacing a file so that a crash leaves either the old bytes or the new ones; private folders.
+//!
+//! Knows nothing of what the bytes mean.
+
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use super::StoreError;
+
+/// Replaces `path` by `bytes`: a temporary file beside it, synced, renamed over it, and the folder synced. Mode 0600.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    let mut temporary =
+        tempfile::Builder::new().prefix(".wave-").tempfile_in(folder).map_err(StoreError::io(folder))?;
+    temporary.write_all(bytes).map_err(StoreError::io(temporary.path()))?;
+    temporary.as_file().sync_all().map_err(not_synced(path))?;
+    temporary.persist(path).map_err(|failed| StoreError::Io { path: path.to_owned(), source: failed.error })?;
+    sync_dir(folder)
+}
+
+/// Makes `path` and what is missing above it, each 0700; one that is there stays as it is.
+pub fn private_dir(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io(path))?;
+    sync_dir(folder_of(path))
+}
+
+/// Makes names in `folder` durable: a file's own sync does not.
+pub fn sync_dir(folder: &Path) -> Result<(), StoreError> {
+    let open = File::open(folder).map_err(StoreError::io(folder))?;
+    open.sync_all().map_err(not_synced(folder))
+}
+
+pub(super) fn not_synced(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::NotSynced { path, source }
+}
+
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_private_and_without_leftovers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_private_folder_is_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        private_dir(&path).unwrap();
+        private_dir(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,174 @@
+//! One holder at a time, across processes: flock on a file that is never unlinked.
+//!
+//! The kernel frees the lock when its holder dies, however it dies; what the file says of the holder is for messages only.
+//! fs2's methods are called by their full path: std has methods of the same names since Rust 1.89.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{Holder, StoreError};
+
+/// A held lock; let go when dropped.
+#[derive(Debug)]
+pub struct FileLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl FileLock {
+    /// Takes the lock at `path`, waiting up to `wait` for whoever holds it. `note` says what for, to those who wait.
+    pub fn acquire(path: &Path, wait: Duration, note: &str) -> Result<Self, StoreError> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(2);
+        loop {
+            if let Some(lock) = Self::try_acquire(path, note)? {
+                return Ok(lock);
+            }
+            let waited = began.elapsed();
+            if waited >= wait {
+                return Err(StoreError::Held { path: path.to_owned(), holder: holder(path), waited });
+            }
+            std::thread::sleep(pause.min(wait - waited));
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Takes the lock if nobody holds it.
+    pub fn try_acquire(path: &Path, note: &str) -> Result<Option<Self>, StoreError> {
+        loop {
+            let file = open(path)?;
+            match fs2::FileExt::try_lock_exclusive(&file) {
+                Ok(()) => {}
+                Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => return Ok(None),
+                Err(source) => return Err(StoreError::Io { path: path.to_owned(), source }),
+            }
+            let mut lock = Self { file, path: path.to_owned() };
+            if lock.is_in_place() {
+                lock.write_note(note);
+                return Ok(Some(lock));
+            }
+        }
+    }
+
+    /// Takes the lock, waiting as long as it takes: only for locks that are held for one append.
+    pub fn block(path: &Path) -> Result<Self, StoreError> {
+        loop {
+            let file = open(path)?;
+            fs2::FileExt::lock_exclusive(&file).map_err(StoreError::io(path))?;
+            let lock = Self { file, path: path.to_owned() };
+            if lock.is_in_place() {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// Whether the file we hold is still the one at its path. If somebody removed it, another may hold a new one.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        let identity = |m: std::fs::Metadata| (m.dev(), m.ino());
+        let (held, there) = (self.file.metadata().map(identity), std::fs::metadata(&self.path).map(identity));
+        matches!((held, there), (Ok(held), Ok(there)) if held == there)
+    }
+
+    /// For people who wait; a lock whose note could not be written is held all the same.
+    fn write_note(&mut self, note: &str) {
+        let text = serde_json::to_string(&Holder::myself(note)).unwrap_or_default();
+        let _ = self.file.set_len(0);
+        let _ = self.file.rewind();
+        let _ = self.file.write_all(text.as_bytes());
+    }
+}
+
+/// Opened close-on-exec (std always does): a child that inherited the descriptor would keep the lock.
+fn open(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).expect("open flags fit an int"))
+        .open(path)
+        .map_err(StoreError::io(path))?;
+    match network(&file) {
+        Some(kind) => Err(StoreError::Network { path: path.to_owned(), kind }),
+        None => Ok(file),
+    }
+}
+
+/// Names the file system if it is one where flock may not reach the other machine (numbers from statfs(2)).
+#[cfg(target_os = "linux")]
+fn network(file: &File) -> Option<&'static str> {
+    let found = rustix::fs::fstatfs(file).ok()?.f_type;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "magic numbers are 32 bits wide")]
+    match found as u32 {
+        0x6969 => Some("nfs"),
+        0x517b => Some("smb"),
+        0xfe53_4d42 => Some("smb2"),
+        0xff53_4d42 => Some("cifs"),
+        0x5346_414f | 0x6b41_4653 => Some("afs"),
+        0x7375_7245 => Some("coda"),
+        0x00c3_6400 => Some("ceph"),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn network(_: &File) -> Option<&'static str> {
+    None
+}
+
+/// Who holds the lock, in words, as far as the file says.
+fn holder(path: &Path) -> String {
+    Holder::noted(path).map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
+}
+
+/// Whether nobody holds the lock exclusively. Lets go at once, with the file.
+pub(super) fn try_shared(file: &File) -> std::io::Result<bool> {
+    match fs2::FileExt::try_lock_shared(file) {
+        Ok(()) => fs2::FileExt::unlock(file).map(|()| true),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_waits_then_is_told_who_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = FileLock::acquire(&path, Duration::ZERO, "queue process").unwrap();
+        let refused = FileLock::acquire(&path, Duration::from_millis(5), "other").unwrap_err().to_string();
+        assert!(refused.contains(&format!("process {} (queue process", std::process::id())), "{refused}");
+        drop(held);
+        assert!(FileLock::try_acquire(&path, "other").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_file_that_was_removed_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = FileLock::block(&path).unwrap();
+        assert!(held.is_in_place());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!held.is_in_place());
+        let _second = FileLock::block(&path).unwrap();
+        assert!(!held.is_in_place());
+    }
+
+    #[test]
+    fn a_symlink_at_the_lock_path_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("lock"), folder.path().join("victim"));
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert!(FileLock::try_acquire(&path, "x").is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    }
+}
