@@ -18,7 +18,7 @@ mod run;
 mod stop;
 mod undo;
 
-pub use face::{CliError, Exit, Face, Kind};
+pub use face::{CliError, Exit, Face, Kind, Reader};
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -17,7 +17,7 @@ pub(crate) fn banner(event: &Event, paint: Paint) -> Option<String> {
                 count(waves.len(), "wave"),
                 paint.tone(Tone::Strong, &clean(target.branch())),
                 clean(base.short()),
-                sized(workers),
+                workers_line(workers),
                 clean(mode),
                 clean(schedule),
             );
@@ -33,14 +33,15 @@ pub(crate) fn banner(event: &Event, paint: Paint) -> Option<String> {
             "{} {} to go\n  {}\n",
             paint.tone(Tone::Strong, &format!("run {} goes on:", clean(run.as_str()))),
             count(*remaining, "ticket"),
-            sized(workers),
+            workers_line(workers),
         )),
         _ => None,
     }
 }
 
 /// `auto: 3 workers, limited by plan width; 8 cores, memory for 11`
-pub(crate) fn sized(workers: &Workers) -> String {
+#[must_use]
+pub fn workers_line(workers: &Workers) -> String {
     let number = count(workers.count, "worker");
     let mut text = match (workers.requested.as_str(), workers.limited_by) {
         ("auto", LimitedBy::Request) => format!("auto: {number}"),

@@ -32,6 +32,12 @@ pub(crate) fn line(event: &Event, title: Option<&str>, paint: Paint) -> Option<S
     }
 }
 
+/// The line of a ticket's event without its tag, for a list that is about one ticket.
+pub(crate) fn untagged(event: &Event, paint: Paint) -> Option<String> {
+    let (tone, text) = ticket_line(event, None)?;
+    Some(paint.tone(tone, &text))
+}
+
 /// `[AUTH-002]`
 pub(crate) fn tag(ticket: &TicketId, paint: Paint) -> String {
     paint.tone(Tone::Strong, &format!("[{}]", clean(ticket.as_str())))
@@ -89,7 +95,12 @@ fn ticket_line(event: &Event, title: Option<&str>) -> Option<(Tone, String)> {
 
 /// The words of the contract: `running (30s elapsed, 3 files changed, quiet for 12s)`.
 fn heartbeat(elapsed_s: u64, files_changed: usize, quiet_s: u64) -> String {
-    format!("running ({} elapsed, {} changed, quiet for {})", whole(elapsed_s), count(files_changed, "file"), whole(quiet_s))
+    format!(
+        "running ({} elapsed, {} changed, quiet for {})",
+        whole(elapsed_s),
+        count(files_changed, "file"),
+        whole(quiet_s)
+    )
 }
 
 fn attempt_line(attempt: u32, seconds: f64, outcome: &AttemptOutcome) -> Option<(Tone, String)> {
@@ -109,7 +120,8 @@ fn attempt_line(attempt: u32, seconds: f64, outcome: &AttemptOutcome) -> Option<
 
 /// `deferred: conflict in src/a.rs, with AUTH-001`
 fn deferred(deferral: &Deferral) -> String {
-    let mut rivals: Vec<&str> = deferral.against.iter().filter_map(|rival| rival.ticket.as_ref()).map(TicketId::as_str).collect();
+    let mut rivals: Vec<&str> =
+        deferral.against.iter().filter_map(|rival| rival.ticket.as_ref()).map(TicketId::as_str).collect();
     rivals.dedup();
     let with = if rivals.is_empty() { String::new() } else { format!(", with {}", clean(&rivals.join(", "))) };
     format!("deferred: {}{with}", clean(&deferral.summary()))

@@ -7,7 +7,6 @@ use std::io::Write;
 use super::banner::banner;
 use super::lines::line;
 use super::style::Paint;
-use super::summary::{Detail, Look, summary};
 use crate::event::{Event, Fold, Pulse, Recorded, Roster};
 use crate::run::Face;
 
@@ -23,15 +22,11 @@ impl Teller {
         Self { fold: Fold::new(roster), paint }
     }
 
-    /// The text that an event is worth, ending in a line feed; the summary is cut to `width`.
-    pub(crate) fn tell(&mut self, recorded: &Recorded, width: usize) -> Option<String> {
+    /// The text that an event is worth, ending in a line feed. The summary is the command's last word, not a face's.
+    pub(crate) fn tell(&mut self, recorded: &Recorded) -> Option<String> {
         let event = &recorded.event;
         self.fold.apply(recorded);
         match event {
-            Event::RunFinished { report } => {
-                let look = Look { paint: self.paint, width, detail: Detail::Brief };
-                Some(format!("\n{}", summary(report, look)))
-            }
             Event::RunStarted { .. } | Event::RunResumed { .. } => banner(event, self.paint),
             event => {
                 let title = event.ticket().and_then(|ticket| self.fold.title(ticket));
@@ -45,23 +40,19 @@ impl Teller {
 pub struct Plain {
     out: Box<dyn Write + Send>,
     teller: Teller,
-    width: usize,
 }
 
 impl Plain {
-    /// Columns of the summary where nobody says how wide the reader is.
-    const WIDTH: usize = 100;
-
     /// Writes to `out` about the tickets of `roster`.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, paint: Paint, roster: Vec<Roster>) -> Self {
-        Self { out, teller: Teller::new(roster, paint), width: Self::WIDTH }
+        Self { out, teller: Teller::new(roster, paint) }
     }
 }
 
 impl Face for Plain {
     fn recorded(&mut self, recorded: &Recorded) {
-        if let Some(text) = self.teller.tell(recorded, self.width) {
+        if let Some(text) = self.teller.tell(recorded) {
             let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         }
     }

@@ -63,8 +63,7 @@ fn treacherous(c: char) -> bool {
 }
 
 /// `text` on one line, with everything that could steer a terminal shown as its escape: `\u{1b}`.
-#[must_use]
-pub fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(treacherous) {
         return Cow::Borrowed(text);
     }
@@ -81,6 +80,12 @@ pub fn clean(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// [`clean`], owned: for the commands, which print ids and paths too.
+#[must_use]
+pub fn inert(text: &str) -> String {
+    clean(text).into_owned()
 }
 
 /// The lines of `text`, each cleaned, with tabs as four spaces, at most `most` of them, and how many are left out.

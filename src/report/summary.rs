@@ -28,9 +28,23 @@ pub struct Look {
     pub detail: Detail,
 }
 
+impl Look {
+    /// A look as wide as stdout is.
+    #[must_use]
+    pub fn here(paint: Paint, detail: Detail) -> Self {
+        Self { paint, width: super::choose::width(), detail }
+    }
+}
+
+/// The summary as wide as stdout is.
+#[must_use]
+pub fn summary(report: &Report, color: bool) -> String {
+    summary_in(report, Look::here(Paint::when(color), Detail::Brief))
+}
+
 /// The whole summary.
 #[must_use]
-pub fn summary(report: &Report, look: Look) -> String {
+pub fn summary_in(report: &Report, look: Look) -> String {
     let paint = look.paint;
     let tone = if report.tickets.iter().all(|t| good(t.state)) { Tone::Good } else { Tone::Care };
     let mut blocks = vec![paint.tone(tone, &clean(&verdict(report))) + "\n", table(report, look)];
@@ -75,8 +89,7 @@ pub(crate) fn tone_of(state: FinalState) -> Tone {
 fn table(report: &Report, look: Look) -> String {
     const MOST: usize = 40;
     let crowded = look.detail == Detail::Brief && report.tickets.len() > MOST;
-    let shown: Vec<&TicketReport> =
-        report.tickets.iter().filter(|ticket| !(crowded && good(ticket.state))).collect();
+    let shown: Vec<&TicketReport> = report.tickets.iter().filter(|ticket| !(crowded && good(ticket.state))).collect();
     if report.tickets.is_empty() {
         return String::new();
     }
@@ -164,12 +177,12 @@ mod tests {
 
     #[test]
     fn the_summary_reads_top_down() {
-        insta::assert_snapshot!(summary(&sample::report(), look(100)), @"");
+        insta::assert_snapshot!(summary_in(&sample::report(), look(100)), @"");
     }
 
     #[test]
     fn forty_columns_are_enough() {
-        let text = summary(&sample::report(), look(40));
+        let text = summary_in(&sample::report(), look(40));
         insta::assert_snapshot!(text.lines().skip(2).take(7).collect::<Vec<_>>().join("\n"), @"");
         let table = text.lines().skip(2).take(7);
         assert!(table.into_iter().all(|line| columns(line) <= 40));
@@ -177,16 +190,16 @@ mod tests {
 
     #[test]
     fn hostile_text_steers_nothing() {
-        let text = summary(&sample::hostile(), look(120));
+        let text = summary_in(&sample::hostile(), look(120));
         assert!(!text.contains(['\x1b', '\u{202e}', '\u{9b}', '\x07']), "{text}");
     }
 
     #[test]
     fn three_hundred_tickets_show_only_what_needs_a_person() {
-        let text = summary(&sample::crowd(300), look(80));
+        let text = summary_in(&sample::crowd(300), look(80));
         assert!(text.lines().count() < 60, "{text}");
         assert!(text.contains("and 299 that landed or were empty"), "{text}");
-        let full = summary(&sample::crowd(300), Look { detail: Detail::Full, ..look(80) });
+        let full = summary_in(&sample::crowd(300), Look { detail: Detail::Full, ..look(80) });
         assert!(full.lines().count() > 300);
     }
 }
