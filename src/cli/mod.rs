@@ -22,7 +22,7 @@ mod stop;
 mod undo;
 mod validate;
 
-pub use face::{CliError, Exit, Face, Kind};
+pub use face::{CliError, Exit, Face, Kind, Reader};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
