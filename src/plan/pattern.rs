@@ -103,12 +103,14 @@ impl Glob {
     /// The cheap questions first: most pairs are told apart by how they begin and end.
     fn meets(&self, other: &Self) -> bool {
         let begin_alike = self.prefix.starts_with(&*other.prefix) || other.prefix.starts_with(&*self.prefix);
-        let end_alike = self.suffix.ends_with(&*other.suffix) || other.suffix.ends_with(&*self.suffix);
-        match (begin_alike && end_alike, self.plain && other.plain) {
-            (false, _) => false,
-            (true, true) => self.above_or_below(other),
-            (true, false) => self.walk(other),
+        if !begin_alike {
+            return false;
         }
+        if self.plain && other.plain {
+            return self.above_or_below(other);
+        }
+        let end_alike = self.suffix.ends_with(&*other.suffix) || other.suffix.ends_with(&*self.suffix);
+        end_alike && self.walk(other)
     }
 
     /// For two plain paths: whether one is the other or lies below it.
