@@ -9,11 +9,15 @@ mod identity;
 mod program;
 mod refs;
 mod repository;
+mod snapshot;
+mod tree_edit;
+mod worktree;
 
 pub use error::GitError;
 pub use history::{CommitInfo, Signature};
 pub use identity::Identity;
 pub use repository::Repository;
+pub use snapshot::{Committed, Snapshot, SnapshotBy};
 
 use crate::names::CommitId;
 

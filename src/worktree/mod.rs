@@ -1,1 +1,19 @@
-//! (room worktree)
+//! Layer 2: slots, the places where tickets are worked on.
+//!
+//! A slot is a linked worktree beside the repository, kept from one ticket to the next for its warm caches, under a lock
+//! of its own, so that two runs in one repository never meet. Whatever is left in one by a run that died is held by
+//! a rescue ref before the slot is used again or removed.
+//!
+//! Knows nothing of tickets, workers or landings.
+
+mod error;
+mod include;
+mod layout;
+mod rescue;
+mod slots;
+mod sweep;
+
+pub use error::SlotError;
+pub use rescue::RESCUE;
+pub use slots::{Keep, Slots};
+pub use sweep::{Swept, sweep};
