@@ -15,8 +15,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use git2::{AttrCheckFlags, DiffOptions, Oid};
+use git2::{DiffOptions, Oid};
 
+use super::conversion::Conversion;
 use super::tree_edit::{Edit, edit_tree};
 use super::worktree::{Head, Place};
 use super::{GitError, Identity, Repository, oid};
@@ -330,37 +331,16 @@ impl Taken<'_> {
     }
 
     /// The file's content as git stores it: line ends and `$Id$` by libgit2; drivers and encodings, which it does not
-    /// have, by the git program, which is told the driver of the repository's configuration and sees only the bytes.
+    /// have, by the git program.
     fn blob(&self, path: &[u8], full: &Path) -> Result<Oid, GitError> {
-        if !self.needs_git(path)? {
-            return self.repo.blob_path(full).map_err(storing(path));
+        match Conversion::beyond_libgit2(self.repo, path)? {
+            None => self.repo.blob_path(full).map_err(storing(path)),
+            Some(conversion) => {
+                let bytes = fs::read(full).map_err(|e| GitError::io(full, e))?;
+                conversion.store(self.repository, self.place, bytes)
+            }
         }
-        let bytes = fs::read(full).map_err(|e| GitError::io(full, e))?;
-        let mut named = std::ffi::OsString::from("--path=");
-        named.push(OsStr::from_bytes(path));
-        let mut git = self.repository.in_worktree(self.place);
-        let output = git.args(["hash-object", "-w", "--stdin"]).args([named]).input(bytes).run(&[0])?;
-        let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        oid(&CommitId::new(id))
     }
-
-    fn needs_git(&self, path: &[u8]) -> Result<bool, GitError> {
-        let path = Path::new(OsStr::from_bytes(path));
-        let read = |name| self.repo.get_attr_bytes(path, name, AttrCheckFlags::FILE_THEN_INDEX);
-        let during = || GitError::during(format!("reading the attributes of {}", path.display()));
-        if read("working-tree-encoding").map_err(during())?.is_some_and(is_value) {
-            return Ok(true);
-        }
-        let Some(driver) = read("filter").map_err(during())?.filter(|v| is_value(v)) else { return Ok(false) };
-        let driver = String::from_utf8_lossy(driver);
-        let config = self.repo.config().and_then(|mut config| config.snapshot()).map_err(during())?;
-        Ok(["clean", "process"].iter().any(|key| config.get_entry(&format!("filter.{driver}.{key}")).is_ok()))
-    }
-}
-
-/// libgit2 gives a set or unset attribute as one of its own markers, which read as these words.
-fn is_value(bytes: &[u8]) -> bool {
-    !matches!(bytes, b"" | b"[internal]__TRUE__" | b"[internal]__FALSE__" | b"[internal]__UNSET__")
 }
 
 /// A file that is not there was removed, unless it was never to be there.

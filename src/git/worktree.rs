@@ -332,7 +332,7 @@ pub(super) fn split_nul(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|b| *b == 0).filter(|part| !part.is_empty())
 }
 
-fn store(error: StoreError) -> GitError {
+pub(super) fn store(error: StoreError) -> GitError {
     match error {
         StoreError::Held { path, holder, .. } => {
             GitError::Locked { operation: path.display().to_string(), detail: holder }
