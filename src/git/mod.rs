@@ -6,6 +6,7 @@
 mod commit;
 mod differences;
 mod durable;
+mod conversion;
 mod error;
 mod found;
 mod history;
@@ -21,6 +22,9 @@ mod session;
 mod swap;
 mod version;
 mod weight;
+mod snapshot;
+mod tree_edit;
+mod worktree;
 
 pub(crate) use differences::{Change, Differences, Item, LINK};
 pub use error::GitError;
@@ -34,6 +38,7 @@ pub use repository::Repository;
 pub(crate) use session::{NewCommit, Session};
 pub(crate) use swap::{Move, Swap};
 pub use version::{ProgramVersion, program_version};
+pub use snapshot::{Committed, Snapshot, SnapshotBy};
 
 use crate::names::CommitId;
 
