@@ -10,16 +10,21 @@ use crate::backlog::syntax::{Entry, Node, Value};
 use crate::names::TicketId;
 use crate::plan::{CommandLine, Place, Priority, Problem};
 
+/// What a list of tickets is expected to be.
+const TABLES: &str = "a list of tables";
+
 /// Everything found wrong with one file so far.
 pub(crate) struct Findings {
     pub(crate) file: Arc<str>,
     pub(crate) errors: Vec<Problem>,
     pub(crate) warnings: Vec<Problem>,
+    /// Whether a ticket could not be read at all, so that needs for it cannot be judged.
+    pub(crate) lost: bool,
 }
 
 impl Findings {
     pub(crate) fn new(file: &str) -> Self {
-        Self { file: Arc::from(file), errors: Vec::new(), warnings: Vec::new() }
+        Self { file: Arc::from(file), errors: Vec::new(), warnings: Vec::new(), lost: false }
     }
 
     /// The place of `field` on `line`.
@@ -77,6 +82,7 @@ impl<'a> Fields<'a> {
             Value::Table(entries) => Some(Self { entries, prefix, lines: BTreeMap::new() }),
             other => {
                 found.wrong_type(&Spot { line: node.line, field }, "a table", &other);
+                found.lost = true;
                 None
             }
         }
@@ -130,9 +136,12 @@ impl<'a> Fields<'a> {
     pub(crate) fn required_id(&mut self, name: &str, line: u32, found: &mut Findings) -> Option<TicketId> {
         if !self.entries.iter().any(|entry| entry.key == name && !matches!(entry.node.value, Value::Null)) {
             found.error(line, name, format!("a ticket has no {name}"));
+            found.lost = true;
             return None;
         }
-        self.id(name, found)
+        let id = self.id(name, found);
+        found.lost |= id.is_none();
+        id
     }
 
     /// Says of the lines of the field `theirs` and its items that they are those of the ticket's field `ours`.
@@ -156,7 +165,7 @@ impl<'a> Fields<'a> {
 
     /// A list of tables.
     pub(crate) fn nodes(&mut self, name: &str, found: &mut Findings) -> Vec<(String, Node<'a>)> {
-        self.list(name, "a list of tables", found, |node, field, _| Some((field.to_owned(), node)))
+        self.list(name, TABLES, found, |node, field, _| Some((field.to_owned(), node)))
     }
 
     fn list<T>(
@@ -169,6 +178,7 @@ impl<'a> Fields<'a> {
         let Some((field, node)) = self.take(name) else { return Vec::new() };
         let Value::List(nodes) = node.value else {
             found.wrong_type(&Spot { line: node.line, field: &field }, expected, &node.value);
+            found.lost |= expected == TABLES;
             return Vec::new();
         };
         let mut items = Vec::with_capacity(nodes.len());

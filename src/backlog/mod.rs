@@ -1,7 +1,7 @@
 //! Layer 2: backlogs, one file per format, each bytes in and tickets out.
 //!
-//! Every reader reports every problem at once, each with file, line and field. Knows nothing of the graph (unknown needs,
-//! cycles and duplicate ids are the plan's to find), of git, or of how a ticket is run.
+//! Every reader reports every problem at once, each with file, line and field. Knows nothing of git, or of how a ticket
+//! is run. Unknown needs, cycles and duplicate ids are the plan's to find.
 
 mod checklist;
 mod droidz;
@@ -23,6 +23,6 @@ mod words;
 pub use duration::parse_seconds;
 pub use find::{NAMES, find};
 pub use format::{Format, UnknownFormat};
-pub use read::{Backlog, parse, read};
+pub use read::{Backlog, parse, read, read_as};
 pub(crate) use syntax::{Node, Value, read_toml};
 pub use toml_out::to_toml;

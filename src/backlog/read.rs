@@ -10,7 +10,7 @@ use crate::backlog::format::Format;
 use crate::backlog::native::{self, Syntax};
 use crate::backlog::syntax::{Fault, Node, read_json, read_toml, read_yaml};
 use crate::backlog::{checklist, droidz, sage, wave_table};
-use crate::plan::{Place, Problem, Ticket};
+use crate::plan::{Place, Plan, Problem, Ticket};
 
 /// A backlog as it was read.
 #[derive(Clone, Debug)]
@@ -32,9 +32,16 @@ pub struct Backlog {
 /// # Errors
 /// Every problem at once: the file cannot be read, is not text, is of no known format, or what is wrong in it.
 pub fn read(path: &Path, from: Option<Format>) -> Result<Backlog, Vec<Problem>> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| vec![unreadable(path, &name, &error)])?;
-    parse(&name, &bytes, from)
+    read_as(&path.display().to_string(), path, from)
+}
+
+/// [`read`] for a path that the user knows by another `name`, as below a folder given by `-C`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_as(name: &str, path: &Path, from: Option<Format>) -> Result<Backlog, Vec<Problem>> {
+    let bytes = std::fs::read(path).map_err(|error| vec![unreadable(path, name, &error)])?;
+    parse(name, &bytes, from)
 }
 
 fn unreadable(path: &Path, name: &str, error: &std::io::Error) -> Problem {
@@ -59,7 +66,7 @@ fn nearest_file(path: &Path) -> Option<String> {
     let mut near: Vec<_> = names.map(|name| (strsim::osa_distance(wanted, &name), name)).collect();
     near.sort();
     let (distance, name) = near.into_iter().next()?;
-    (distance <= wanted.len().div_ceil(3)).then(|| path.with_file_name(name).display().to_string())
+    (distance <= wanted.len().div_ceil(3)).then_some(name)
 }
 
 /// Reads a backlog from bytes; `file` is what problems call it and what its syntax is told by.
@@ -73,6 +80,9 @@ pub fn parse(file: &str, bytes: &[u8], from: Option<Format>) -> Result<Backlog, 
     if !found.errors.is_empty() {
         let mut problems = found.errors;
         problems.append(&mut found.warnings);
+        // What is wrong with the graph is said in the same breath, unless a lost ticket would make it guesswork.
+        let graph = if found.lost { Ok(()) } else { Plan::build(tickets).map(drop) };
+        problems.extend(graph.err().unwrap_or_default());
         problems.sort_by_key(|problem| problem.place.line);
         return Err(problems);
     }

@@ -165,6 +165,7 @@ impl Tables<'_> {
         let id = id.replace("\\|", "|");
         if id.is_empty() {
             self.found.error(line, "Task", "the row names no task");
+            self.found.lost = true;
             return;
         }
         let mut ticket = Ticket::new(TicketId::new(&id), "", Place::at(&self.found.file, line));

@@ -2,10 +2,11 @@
 //!
 //! Knows nothing of what any command does with them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::backlog::{self, Format};
+use crate::backlog::Format;
+use crate::cli::chosen::Chosen;
 use crate::cli::{CliError, Face};
 use crate::config::Config;
 use crate::git::Repository;
@@ -65,8 +66,8 @@ pub(crate) struct Loaded {
 
 /// Reads and checks the backlog. Every problem at once; a ticket without a command is one where `commands` asks for it.
 pub(crate) fn load(face: &Face, config: &Config, what: &Selection, commands: Commands) -> Result<Loaded, CliError> {
-    let path = locate(face, config, what)?;
-    let mut backlog = backlog::read(&path, what.from).map_err(CliError::problems)?;
+    let chosen = Chosen::locate(what.backlog.as_deref(), config, face)?;
+    let mut backlog = chosen.read(what.from).map_err(CliError::problems)?;
     let command = what.run.clone().or_else(|| config.value("defaults.run")).map(CommandLine::Shell);
     fill(&mut backlog.tickets, command.as_ref());
     let mut errors = if commands == Commands::Needed { without_command(&backlog.tickets) } else { Vec::new() };
@@ -103,27 +104,6 @@ pub(crate) fn load(face: &Face, config: &Config, what: &Selection, commands: Com
 pub(crate) enum Commands {
     Needed,
     Optional,
-}
-
-fn locate(face: &Face, config: &Config, what: &Selection) -> Result<PathBuf, CliError> {
-    if let Some(path) = &what.backlog {
-        return Ok(relative(face, path));
-    }
-    if let Some(path) = config.value::<PathBuf>("run.backlog") {
-        return Ok(relative(face, &path));
-    }
-    backlog::find(&face.cwd).map(|path| relative(face, &path)).ok_or_else(|| {
-        CliError::usage(format!("no backlog in {}", face.cwd.display()))
-            .hint(format!("looked for {}", backlog::NAMES.join(", ")))
-            .hint("`git wave init` writes one to start from, or name one: `git wave run FILE`")
-    })
-}
-
-/// As people would write it: relative to where they stand, if they stand in the process's own folder.
-fn relative(face: &Face, path: &Path) -> PathBuf {
-    let whole = face.cwd.join(path);
-    let here = std::env::current_dir().unwrap_or_default();
-    whole.strip_prefix(&here).map_or(whole.clone(), Path::to_path_buf)
 }
 
 fn fill(tickets: &mut [Ticket], command: Option<&CommandLine>) {

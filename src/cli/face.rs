@@ -110,6 +110,10 @@ pub enum Exit {
     Done,
     /// The run finished, but something failed, was deferred or skipped.
     Unfinished,
+    /// The repository or machine refused in the middle; said already, and resumable.
+    Refused,
+    /// The input is bad, and the answer already says how; nothing was started.
+    Invalid,
     /// Ended by this signal, resumable.
     Signal(u8),
 }
@@ -119,6 +123,8 @@ impl Exit {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Unfinished => ExitCode::from(1),
+            Self::Refused => ExitCode::from(3),
+            Self::Invalid => ExitCode::from(2),
             Self::Signal(number) => ExitCode::from(128 + number),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Here errors get their kind, exit code and hint, and nowhere else. Knows nothing of how anything is done.
 
+mod chosen;
 mod completions;
 mod consent;
 mod context;
@@ -12,6 +13,8 @@ mod errors;
 mod explain;
 mod face;
 mod faces;
+mod import;
+mod init;
 mod logs;
 mod look;
 mod nearest;
@@ -22,6 +25,7 @@ mod run;
 mod status;
 mod stop;
 mod undo;
+mod validate;
 mod watch;
 
 pub use face::{CliError, Exit, Face, Kind, Reader};
@@ -95,6 +99,9 @@ enum Command {
     /// Print the manual pages, as troff
     #[command(after_help = "Example: git wave man | man -l -")]
     Man,
+    Validate(validate::Args),
+    Import(import::Args),
+    Init(init::Args),
 }
 
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
@@ -127,6 +134,9 @@ fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
         Command::Explain(args) => explain::run(args, face),
         Command::Report(args) => report::run(args, face),
         Command::Diff(args) => diff::run(args, face),
+        Command::Validate(args) => validate::run(args, face),
+        Command::Import(args) => import::run(args, face),
+        Command::Init(args) => init::run(args, face),
         Command::Doctor(args) => doctor::run(args, face),
         Command::Demo(args) => demo::run(args, face),
         Command::Completions(args) => completions::run(args, face),

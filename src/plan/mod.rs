@@ -27,3 +27,6 @@ pub use choice::Choice;
 pub use graph::{DEFAULT_ESTIMATE_S, Held, Plan, TicketIx};
 pub use problem::{Place, Problem, Severity};
 pub use ticket::{CommandLine, Priority, Standing, Ticket};
+
+#[cfg(test)]
+mod tests;

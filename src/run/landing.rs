@@ -141,7 +141,7 @@ impl Dispatcher {
     /// What earlier attempts left is of no use once the ticket has landed.
     fn forget_attempts(&self, ticket: TicketIx) {
         let id = self.id(ticket);
-        for attempt in 1..self.scheduler.attempts(ticket) {
+        for attempt in 1..=self.scheduler.attempts(ticket) {
             let _ = self.shop.repo.release(&self.shop.record.attempt_ref(&id, attempt));
         }
     }

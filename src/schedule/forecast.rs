@@ -26,6 +26,12 @@ pub fn forecast(plan: &Plan, workers: usize, seconds_of: impl Fn(TicketIx) -> f6
     simulate(plan, &Ranks::of(plan), rules(workers, Order::Stream), seconds_of)
 }
 
+/// The same in the order of waves: each begins when the one before has ended.
+#[must_use]
+pub fn forecast_in_waves(plan: &Plan, workers: usize, seconds_of: impl Fn(TicketIx) -> f64) -> Forecast {
+    simulate(plan, &Ranks::of(plan), rules(workers, Order::Waves), seconds_of)
+}
+
 /// Forecasts from the plan's estimates for 1 to `most` workers.
 #[must_use]
 pub fn forecasts(plan: &Plan, most: usize) -> Vec<Forecast> {

@@ -13,8 +13,11 @@ mod sizing;
 mod state;
 mod words;
 
-pub use forecast::{Forecast, forecast, forecasts};
+pub use forecast::{Forecast, forecast, forecast_in_waves, forecasts};
 pub use message::{Action, Confirm, Happening, Known, OnFailure, Order, Rules};
 pub use scheduler::Scheduler;
 pub use sizing::{Demand, Machine, auto};
 pub use state::{Counts, State};
+
+#[cfg(test)]
+mod tests;

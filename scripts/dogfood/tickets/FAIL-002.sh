@@ -1,0 +1,2 @@
+# Never starts.
+printf '\nNo unsafe code.\n' >>README.md

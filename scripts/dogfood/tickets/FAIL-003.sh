@@ -1,0 +1,3 @@
+# Never starts.
+mkdir -p docs
+echo '# Safety' >docs/safety.md
