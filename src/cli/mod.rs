@@ -10,19 +10,25 @@ mod demo;
 mod diff;
 mod doctor;
 mod errors;
+mod explain;
 mod face;
 mod faces;
 mod import;
 mod init;
+mod logs;
+mod look;
 mod nearest;
+mod report;
 mod resume;
 mod retry;
 mod run;
+mod status;
 mod stop;
 mod undo;
 mod validate;
+mod watch;
 
-pub use face::{CliError, Exit, Face, Kind};
+pub use face::{CliError, Exit, Face, Kind, Reader};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,6 +69,21 @@ enum Command {
     /// Take back what a run or a ticket landed, by commits that revert it
     #[command(after_help = "Example: git wave undo AUTH-002")]
     Undo(undo::Args),
+    /// Look at a run once
+    #[command(after_help = "Example: git wave status")]
+    Status(status::Args),
+    /// Watch a run until it ends
+    #[command(after_help = "Example: git wave watch")]
+    Watch(watch::Args),
+    /// Show what a ticket's worker printed
+    #[command(after_help = "Example: git wave logs AUTH-002 -f")]
+    Logs(logs::Args),
+    /// Say why a ticket is where it is, and what it waits for
+    #[command(after_help = "Example: git wave explain AUTH-002")]
+    Explain(explain::Args),
+    /// Show what a run came to
+    #[command(after_help = "Example: git wave report --format html > report.html")]
+    Report(report::Args),
     /// Show what a ticket made, as a patch
     #[command(after_help = "Example: git wave diff AUTH-002 | less")]
     Diff(diff::Args),
@@ -107,6 +128,11 @@ fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
         Command::Stop(args) => stop::run(args, face),
         Command::Retry(args) => retry::run(args, face),
         Command::Undo(args) => undo::run(args, face),
+        Command::Status(args) => status::run(args, face),
+        Command::Watch(args) => watch::run(args, face),
+        Command::Logs(args) => logs::run(args, face),
+        Command::Explain(args) => explain::run(args, face),
+        Command::Report(args) => report::run(args, face),
         Command::Diff(args) => diff::run(args, face),
         Command::Validate(args) => validate::run(args, face),
         Command::Import(args) => import::run(args, face),

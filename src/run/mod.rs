@@ -31,6 +31,7 @@ pub use dispatcher::Ending;
 pub use face::{Consent, Face};
 pub use machine::measure;
 pub use record::{PlanFile, RecordError, RunRecord};
+pub(crate) use record::{now, roster};
 pub use resume::{Resumed, reopen, resume};
 pub use settings::{Mode, OnConflict, Parallel, Settings, Worktrees};
 pub use start::{RunError, Start, check_target, preview, start};
