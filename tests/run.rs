@@ -42,7 +42,9 @@ fn state<'a>(report: &'a Value, id: &str) -> &'a Value {
 fn nothing_left(repo: &TestRepo) {
     assert!(!repo.home().join("repo.wave").exists(), "worktrees are gone");
     assert_eq!(repo.git(&["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1);
-    assert_eq!(repo.git(&["for-each-ref", "refs/wave/keep"]), "", "no keep ref is left");
+    let open = repo.wave(&["queue", "list", "--json"]).exits(0);
+    let held = repo.git(&["for-each-ref", "refs/wave/keep"]).lines().count();
+    assert_eq!(held, open.json_lines().len(), "a keep ref for what still waits, and none besides");
     assert_eq!(repo.git(&["status", "--porcelain"]), "", "the checkout shows what landed and nothing else");
     repo.fsck();
 }
