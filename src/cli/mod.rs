@@ -19,6 +19,7 @@ mod logs;
 mod look;
 mod nearest;
 mod report;
+mod plan;
 mod resume;
 mod retry;
 mod run;
@@ -57,6 +58,9 @@ enum Command {
     /// Run a backlog: the main job
     #[command(after_help = "Example: git wave run tickets.toml --parallel=auto")]
     Run(Box<run::Args>),
+    /// Show what would run when: waves, critical path, overlaps, and the time that 1 to 8 workers would take
+    #[command(after_help = "Example: git wave plan tickets.toml --format svg > plan.svg")]
+    Plan(Box<plan::Args>),
     /// Go on with a run that ended early
     #[command(after_help = "Example: git wave resume")]
     Resume(resume::Args),
@@ -124,6 +128,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
     match command {
         Command::Run(args) => run::run(args, face),
+        Command::Plan(args) => plan::run(args, face),
         Command::Resume(args) => resume::run(args, face),
         Command::Stop(args) => stop::run(args, face),
         Command::Retry(args) => retry::run(args, face),
