@@ -3,14 +3,17 @@
 //! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
 //! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
 
+mod checkouts;
 mod commit;
 mod differences;
 mod durable;
+mod conversion;
 mod error;
 mod found;
 mod history;
 mod hunks;
 mod identity;
+mod log;
 mod merge;
 mod merge_tree;
 mod overlay;
@@ -21,8 +24,14 @@ mod session;
 mod swap;
 mod version;
 mod weight;
+mod snapshot;
+mod tree_edit;
+mod worktree;
 
-pub(crate) use differences::{Change, Differences, Item, LINK};
+pub(crate) use checkouts::{bring_along, bring_along_command, obstacles};
+#[cfg(test)]
+pub(crate) use differences::Change;
+pub(crate) use differences::{Differences, Item, LINK};
 pub use error::GitError;
 pub use found::Founding;
 pub use history::{CommitInfo, Signature};
@@ -34,6 +43,7 @@ pub use repository::Repository;
 pub(crate) use session::{NewCommit, Session};
 pub(crate) use swap::{Move, Swap};
 pub use version::{ProgramVersion, program_version};
+pub use snapshot::{Committed, Snapshot, SnapshotBy};
 
 use crate::names::CommitId;
 
