@@ -155,7 +155,7 @@ pub(crate) fn exit_of(report: &Report) -> Exit {
 }
 
 fn dry_run(face: &Face, context: &Context, loaded: &Loaded, settings: &Settings) -> Result<Exit, CliError> {
-    crate::run::check_target(&context.repo, settings)?;
+    run::check_target(&context.repo, settings)?;
     let workers = run::preview(&context.repo, &loaded.plan, settings);
     let plan = analyse(&loaded.plan, workers.count);
     if face.json() {

@@ -83,9 +83,15 @@ pub(crate) fn ticket_of(message: &str) -> Option<TicketId> {
     Some(quoted.map_or_else(|| TicketId::new(value), TicketId::new))
 }
 
+/// The land id that a commit's message carries.
+#[must_use]
+pub fn land_id(message: &str) -> Option<&str> {
+    value_of(message, LAND)
+}
+
 /// Whether a commit's message carries this land id.
 pub(crate) fn has_land(message: &str, land: &str) -> bool {
-    value_of(message, LAND) == Some(land)
+    land_id(message) == Some(land)
 }
 
 fn value_of<'a>(message: &'a str, name: &str) -> Option<&'a str> {

@@ -22,4 +22,5 @@ mod settle;
 pub use entry::{Added, Change, Entry, EntryState, EntryView, NewEntry, Strategy};
 pub use error::QueueError;
 pub use landing::{Approval, Landing, Outcome, Processing, Proposal, Told};
+pub use message::land_id;
 pub use register::{Dropped, Queue};

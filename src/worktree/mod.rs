@@ -17,3 +17,9 @@ pub use error::SlotError;
 pub use rescue::RESCUE;
 pub use slots::{Keep, Slots};
 pub use sweep::{Swept, sweep};
+
+/// Where a repository's worktrees go unless configured: `<repository>.wave`, beside it.
+#[must_use]
+pub fn default_folder(repo: &crate::git::Repository) -> std::path::PathBuf {
+    layout::Layout::default_folder(repo)
+}

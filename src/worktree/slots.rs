@@ -178,7 +178,7 @@ impl Slots {
     /// Gives the slots back. What could not be tidied is left, named in a warning, for `clean`. The caller has saved what
     /// is in those that it prepared; the others are not touched.
     #[must_use]
-    pub fn close(self, keep: Keep) -> Vec<String> {
+    pub fn close(&self, keep: Keep) -> Vec<String> {
         let trash = self.layout.trash();
         let prepared = locked(&self.prepared).clone();
         for slot in prepared {
