@@ -86,7 +86,7 @@ fn deferred(ticket: &str) -> Event {
 }
 
 fn skipped(ticket: &str, because: &str) -> Event {
-    Event::TicketSkipped { ticket: ticket.into(), because: because.into(), reason: "a need".to_owned() }
+    Event::TicketSkipped { ticket: ticket.into(), because: because.into(), reason: "that-a failed".to_owned() }
 }
 
 fn fold(events: &[(u64, Event)]) -> Fold {
@@ -204,7 +204,7 @@ fn what_was_skipped_waits_again_once_its_reason_is_gone() {
         (0, skipped("c", "a")),
     ];
     let report = fold(&events).report(&clock(0), RunState::Finished);
-    assert_eq!(report.tickets[2].reason.as_deref(), Some("a: a need"));
+    assert_eq!(report.tickets[2].reason.as_deref(), Some("a: that-a failed"));
     assert_eq!(report.metrics.skipped, 2);
     events.push((1, Event::TicketReopened { ticket: "a".into(), reason: "retry".to_owned() }));
     let again = fold(&events);
