@@ -18,6 +18,7 @@ mod nearest;
 mod resume;
 mod retry;
 mod run;
+mod schema;
 mod stop;
 mod undo;
 mod validate;
@@ -87,6 +88,9 @@ enum Command {
     /// Write a commented backlog to start from
     #[command(after_help = "Example: git wave init")]
     Init(init::Args),
+    /// Print the JSON Schema of a document that is read or written
+    #[command(after_help = "Example: git wave schema backlog")]
+    Schema(schema::Args),
 }
 
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
@@ -121,5 +125,6 @@ fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
         Command::Validate(args) => validate::run(args, face),
         Command::Import(args) => import::run(args, face),
         Command::Init(args) => init::run(args, face),
+        Command::Schema(args) => schema::run(args, face),
     }
 }
