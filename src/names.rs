@@ -168,10 +168,7 @@ mod tests {
         .map(slug_of);
         let mut seen = std::collections::BTreeSet::new();
         for slug in odd {
-            assert!(
-                slug.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)),
-                "{slug}"
-            );
+            assert!(slug.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{slug}");
             assert!(!slug.starts_with(['-', '.']) && !slug.ends_with(['.', '-']) && !slug.contains(".."), "{slug}");
             assert!(slug.len() <= 80, "{slug}");
             assert!(seen.insert(slug.clone()), "{slug} twice");

@@ -289,11 +289,7 @@ fn the_users_checkout_is_deferred_to_when_dirty_and_never_touched() {
     assert_eq!(clash["deferral"]["paths"], serde_json::json!(["mine.txt"]));
     assert_eq!(repo.read("mine.txt"), "edited by hand\n");
     assert_eq!(repo.read("free"), "f\n");
-    assert_eq!(
-        repo.git(&["status", "--porcelain"]),
-        " M mine.txt\nA  staged.txt",
-        "only what was there"
-    );
+    assert_eq!(repo.git(&["status", "--porcelain"]), " M mine.txt\nA  staged.txt", "only what was there");
     repo.git(&["checkout", "-q", "mine.txt"]);
     repo.wave(&["retry", "CLASH"]).exits(0);
     assert_eq!(repo.read("mine.txt"), "theirs\n");
