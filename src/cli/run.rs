@@ -69,7 +69,6 @@ pub(crate) struct Workers {
 /// How much is asked of a person.
 #[derive(clap::Args, Debug, Default)]
 #[group(multiple = false)]
-#[expect(clippy::struct_excessive_bools, reason = "three flags of the command line, at most one of them given")]
 pub(crate) struct Asking {
     /// Ask nothing (the default)
     #[arg(long, help_heading = "Asking")]
