@@ -53,6 +53,12 @@ fn test_files(files: &[(String, String)]) -> BTreeSet<String> {
     found
 }
 
+/// Whether a file is a test module, or one of a test module's own: `tests/random.rs` of `tests/mod.rs`.
+fn is_test(path: &str, tests: &BTreeSet<String>) -> bool {
+    let within = |test: &String| test.strip_suffix("mod.rs").is_some_and(|folder| path.starts_with(folder));
+    tests.contains(path) || tests.iter().any(within)
+}
+
 #[test]
 fn the_house_keeps_its_layers() {
     let files = files();
@@ -60,7 +66,7 @@ fn the_house_keeps_its_layers() {
     let tests = test_files(&files);
     let mut wrong = Vec::new();
     for (path, text) in &files {
-        let place = if tests.contains(path) { Place::Test } else { Place::Production };
+        let place = if is_test(path, &tests) { Place::Test } else { Place::Production };
         for breach in judge(&File { path, text, place }) {
             wrong.push(format!("src/{path}:{}: {:?}: {}", breach.line, breach.rule, breach.what));
         }
@@ -192,5 +198,6 @@ fn a_file_that_is_a_test_module_is_known_as_one() {
     let named = |path: &str, text: &str| test_files(&[(path.to_owned(), text.to_owned())]);
     let files = named("queue/mod.rs", "#[cfg(test)]\nmod matrix;\nmod land;");
     assert!(files.contains("queue/matrix.rs") && !files.contains("queue/land.rs"), "{files:?}");
+    assert!(is_test("queue/matrix/kill.rs", &files) && !is_test("queue/land/kill.rs", &files), "{files:?}");
     assert!(named("queue/land.rs", "#[cfg(test)] pub(crate) mod tests;").contains("queue/land/tests.rs"));
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use self::progress::Progress;
+pub(crate) use self::progress::skip_reason;
 use super::{
     AttemptOutcome, DeferralReason, Event, FinalState, Metrics, Recorded, Report, RunState, TicketReport, Workers,
 };
@@ -91,12 +92,12 @@ impl Fold {
                 self.enrol(waves);
                 (self.run, self.target) = (run.clone(), target.clone());
                 (self.base, self.tip) = (base.clone(), base.clone());
-                self.take_up(at, workers);
+                self.take_up(at, recorded, workers);
             }
             Event::RunResumed { run, workers, .. } => {
                 self.run = run.clone();
                 self.cut_off();
-                self.take_up(at, workers);
+                self.take_up(at, recorded, workers);
             }
             Event::RunFinished { report } => {
                 self.tip = report.tip.clone();
@@ -184,13 +185,11 @@ impl Fold {
     }
 
     /// A process took the run up: a live span begins. One that began before and saw no end died with its last event.
-    fn take_up(&mut self, at: Option<Timestamp>, workers: &Workers) {
+    fn take_up(&mut self, at: Option<Timestamp>, recorded: &Recorded, workers: &Workers) {
         if self.live_since.is_some() {
             self.close(self.last);
         }
-        if self.started_at.is_none() {
-            self.started_at = at.map(|at| at.to_string());
-        }
+        self.started_at.get_or_insert_with(|| recorded.at.clone());
         self.workers = workers.clone();
         self.finished_at = None;
         self.live_since = at;

@@ -8,6 +8,7 @@ mod pulse;
 mod report;
 
 pub use deferral::{Deferral, DeferralReason, Hunk, Rival};
+pub(crate) use fold::skip_reason;
 pub use fold::{Fold, Roster};
 pub use pulse::{Pulse, SlotView};
 pub use report::{FinalState, LandedBy, LimitedBy, Metrics, Report, RunState, TicketReport, Workers};

@@ -106,6 +106,14 @@ pub enum GitError {
         /// What was odd.
         detail: String,
     },
+    /// A linked worktree is not as we left it: nothing may be run in it, and it is to be made anew.
+    #[error("the worktree {} cannot be used: {what}", .at.display())]
+    Worktree {
+        /// Its folder.
+        at: PathBuf,
+        /// What about it.
+        what: String,
+    },
     /// A file of the repository could not be used.
     #[error("{}: {source}", .path.display())]
     Io {

@@ -3,7 +3,9 @@
 //! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
 //! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
 
+mod checkouts;
 mod commit;
+mod conversion;
 mod differences;
 mod durable;
 mod error;
@@ -11,6 +13,7 @@ mod found;
 mod history;
 mod hunks;
 mod identity;
+mod log;
 mod merge;
 mod merge_tree;
 mod overlay;
@@ -18,11 +21,17 @@ mod program;
 mod refs;
 mod repository;
 mod session;
+mod snapshot;
 mod swap;
+mod tree_edit;
 mod version;
 mod weight;
+mod worktree;
 
-pub(crate) use differences::{Change, Differences, Item, LINK};
+pub(crate) use checkouts::{bring_along, bring_along_command, obstacles};
+#[cfg(test)]
+pub(crate) use differences::Change;
+pub(crate) use differences::{Differences, Item, LINK};
 pub use error::GitError;
 pub use found::Founding;
 pub use history::{CommitInfo, Signature};
@@ -32,6 +41,7 @@ pub(crate) use merge::{Base, Merged};
 pub(crate) use merge_tree::{Staged, paths_of};
 pub use repository::Repository;
 pub(crate) use session::{NewCommit, Session};
+pub use snapshot::{Committed, Snapshot, SnapshotBy};
 pub(crate) use swap::{Move, Swap};
 pub use version::{ProgramVersion, program_version};
 

@@ -8,7 +8,7 @@ pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "0s".to_owned();
     }
-    if seconds < 9.95 && seconds.fract() > 0.0 {
+    if (0.05..9.95).contains(&seconds) && seconds.fract() > 0.0 {
         return format!("{seconds:.1}s");
     }
     whole(rounded(seconds))
@@ -39,6 +39,6 @@ mod tests {
     fn durations_show_their_two_largest_units() {
         let seen = [0.0, 0.04, 0.44, 9.94, 9.96, 42.0, 59.6, 65.0, 3599.4, 7380.0, 90_000.0, -1.0, f64::NAN];
         let shown = seen.map(duration).join(", ");
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @r"0s, 0s, 0.4s, 9.9s, 10s, 42s, 1m 00s, 1m 05s, 59m 59s, 2h 03m, 1d 01h, 0s, 0s");
     }
 }

@@ -8,7 +8,7 @@ use super::deferrals;
 use super::lines;
 use super::style::{Paint, Tone, clean, shell_word};
 use super::summary::{Look, tone_of};
-use crate::event::{FinalState, Fold, Recorded, Report, Roster, TicketReport};
+use crate::event::{FinalState, Recorded, Report, Roster, TicketReport};
 use crate::names::TicketId;
 
 /// The answer.
@@ -119,12 +119,4 @@ fn commands(ticket: &TicketReport) -> Vec<String> {
         _ => &[],
     };
     all.iter().map(|command| format!("git wave {command} {id}")).collect()
-}
-
-/// The report and the roster that explanations are made from.
-#[must_use]
-pub(crate) fn folded(roster: Vec<Roster>, events: &[Recorded]) -> Fold {
-    let mut fold = Fold::new(roster);
-    events.iter().for_each(|recorded| fold.apply(recorded));
-    fold
 }

@@ -128,6 +128,24 @@ mod tests {
 
     #[test]
     fn what_did_not_land_is_a_failure_or_skipped() {
-        insta::assert_snapshot!(junit(&sample::report()), @"");
+        insta::assert_snapshot!(junit(&sample::report()), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="git-wave r1" tests="6" failures="2" errors="0" skipped="1" time="430.000">
+          <testsuite name="git-wave r1" tests="6" failures="2" errors="0" skipped="1" time="430.000" timestamp="2026-11-21T05:00:00Z">
+            <testcase classname="main" name="AUTH-001 Login endpoint" time="60.000"/>
+            <testcase classname="main" name="AUTH-002 Registration endpoint" time="90.000"/>
+            <testcase classname="main" name="AUTH-003 Password reset" time="100.000">
+              <failure type="deferred" message="conflict in src/auth.rs">conflict in src/auth.rs</failure>
+            </testcase>
+            <testcase classname="main" name="DOC-1 Describe the endpoints" time="120.000"/>
+            <testcase classname="main" name="API-9 Rate limits" time="60.000">
+              <failure type="failed" message="timed out after 50s"></failure>
+            </testcase>
+            <testcase classname="main" name="API-10 Rate limits in the client" time="0.000">
+              <skipped message="skipped: needs API-9, which failed"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
     }
 }

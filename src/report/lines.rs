@@ -4,7 +4,7 @@
 
 use super::duration::{duration, whole};
 use super::style::{Paint, Tone, clean, count};
-use crate::event::{AttemptOutcome, Deferral, Event};
+use crate::event::{AttemptOutcome, Deferral, Event, skip_reason};
 use crate::names::TicketId;
 
 /// The line of `event`; nothing for events that say nothing new, and for the banner and the summary, which are more
@@ -82,11 +82,8 @@ fn ticket_line(event: &Event, title: Option<&str>) -> Option<(Tone, String)> {
         Event::TicketEmpty { .. } => (Tone::Good, "changed nothing; what needs it goes on".to_owned()),
         Event::TicketDeferred { deferral, .. } => (Tone::Care, deferred(deferral)),
         Event::TicketFailed { reason, .. } => (Tone::Bad, format!("failed: {}", clean(reason))),
-        Event::TicketSkipped { because, reason, .. } if reason.contains(because.as_str()) => {
-            (Tone::Care, format!("skipped: {}", clean(reason)))
-        }
         Event::TicketSkipped { because, reason, .. } => {
-            (Tone::Care, format!("skipped because of {}: {}", clean(because.as_str()), clean(reason)))
+            (Tone::Care, format!("skipped: {}", clean(&skip_reason(because, reason))))
         }
         Event::TicketCancelled { reason, .. } => (Tone::Care, format!("cancelled: {}", clean(reason))),
         _ => return None,

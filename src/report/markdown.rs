@@ -133,15 +133,85 @@ mod tests {
 
     #[test]
     fn the_report_in_markdown() {
-        insta::assert_snapshot!(markdown(&sample::report()), @"");
+        insta::assert_snapshot!(markdown(&sample::report()), @r"
+        # 2 of 6 landed on main in 4m 10s; 1 deferred, 1 failed, 1 skipped, 1 empty
+
+        Run `r1`, started 2026-11-21T05:00:00Z, `aaaaaaaaaa` to `cccccccccc`.
+
+        | ticket | title | state | attempts | time | commit | why |
+        |---|---|---|---:|---:|---|---|
+        | AUTH-001 | Login endpoint | landed | 1 | 1m 00s | `bbbbbbbbbb` |  |
+        | AUTH-002 | Registration endpoint | landed | 1 | 1m 30s | `cccccccccc` |  |
+        | AUTH-003 | Password reset | deferred | 1 | 1m 40s |  | conflict in src/auth.rs |
+        | DOC-1 | Describe the endpoints | empty | 1 | 2m 00s |  |  |
+        | API-9 | Rate limits | failed | 2 | 1m 00s |  | timed out after 50s |
+        | API-10 | Rate limits in the client | skipped | 0 |  |  | needs API-9, which failed |
+
+        ## Deferred: AUTH-003 Password reset
+
+        - why: conflict in src/auth.rs
+        - against: AUTH-002 in cccccccccc (src/auth.rs)
+        - base: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        - ours: cccccccccccccccccccccccccccccccccccccccc
+        - theirs: dddddddddddddddddddddddddddddddddddddddd
+        - kept at: refs/wave/rescue/r1/auth-003
+        - until: main moves on src/auth.rs
+
+        `src/auth.rs`:
+
+        ```
+        ||| base
+        fn check(name: &str) -> bool {
+        <<< ours
+        fn check(name: &Name) -> bool {
+        >>> theirs
+        fn check(name: &str, token: Token) -> bool {
+            audit(name);
+        ```
+
+        ```
+        git wave diff AUTH-003
+        git wave retry AUTH-003
+        ```
+
+        ## Figures
+
+        - 7m 10s of work in 4m 10s: saved 3m 00s, 1.7× the speed of one by one, efficiency 57% of 3 workers
+        - could not end before 3m 30s (critical path 3m 30s), 16% under the time it took; 1 retry, 1 conflict
+
+        ## Next
+
+        ```
+        git wave logs API-9  # what it printed
+        git wave retry API-9  # try what failed again
+        git wave explain AUTH-003  # why it was set aside
+        git wave retry AUTH-003  # try to land what was deferred again
+        git log --oneline aaaaaaaaaa..cccccccccc  # what landed
+        ```
+        ");
     }
 
     #[test]
     fn hostile_text_is_only_text() {
         let text = markdown(&sample::hostile());
-        assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("\x1b"), "{text}");
-        assert!(!text.contains("](javascript:"), "{text}");
-        assert!(!text.contains("\u{202e}"), "{text}");
+        assert!(!text.contains(['\x1b', '\u{202e}', '\x07', '\u{9b}']), "{text}");
+        let mut fence = None;
+        let prose = text.lines().filter(|line| match fence {
+            Some(open) => {
+                fence = (*line != open).then_some(open);
+                false
+            }
+            None => {
+                fence = line.starts_with("```").then_some(*line);
+                fence.is_none() && !line.starts_with('`')
+            }
+        });
+        let prose: Vec<&str> = prose.collect();
+        assert!(prose.len() > 20, "{text}");
+        for line in prose {
+            let line = line.replace("\\]", "");
+            assert!(!line.contains("<script") && !line.contains("<img") && !line.contains("](javascript:"), "{line}");
+        }
     }
 
     #[test]

@@ -43,5 +43,5 @@ pub use markdown::markdown;
 pub use plain::Plain;
 pub use plan::{plan_dot, plan_mermaid, plan_svg, plan_text};
 pub use status::status;
-pub use style::{Paint, inert};
+pub use style::{Paint, inert, printable};
 pub use summary::{Detail, Look, summary, summary_in};

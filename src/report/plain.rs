@@ -76,7 +76,33 @@ mod tests {
         for recorded in sample::events() {
             plain.recorded(&recorded);
         }
-        insta::assert_snapshot!(seen.text(), @"");
+        insta::assert_snapshot!(seen.text(), @r"
+        run r1: 6 tickets in 2 waves onto main at aaaaaaaaaa
+          auto: 3 workers, limited by plan width; 8 cores, memory for 11
+          mode auto, schedule stream
+          wave 1: AUTH-001, AUTH-002, AUTH-003, API-9
+          wave 2: DOC-1, API-10
+        [AUTH-001] started in slot 1 from aaaaaaaaaa: Login endpoint
+        [AUTH-002] started in slot 2 from aaaaaaaaaa: Registration endpoint
+        [AUTH-003] started in slot 3 from aaaaaaaaaa: Password reset
+        [AUTH-003] running (30s elapsed, 1 file changed, quiet for 12s)
+        [AUTH-001] done in 1m 00s: 1 commit, 2 files
+        [AUTH-001] landed as bbbbbbbbbb (1/6 landed)
+        [API-9] started in slot 1 from aaaaaaaaaa: Rate limits
+        [API-9] attempt 1 failed after 10s: exit code 1 (tests)
+        [API-9] attempt 2 follows in 2s: exit code 1
+        [API-9] attempt 2 started in slot 1 from aaaaaaaaaa: Rate limits
+        [AUTH-002] done in 1m 30s: 1 commit, 2 files
+        [AUTH-002] landed as cccccccccc (2/6 landed)
+        [AUTH-003] done in 1m 40s: 1 commit, 2 files
+        [AUTH-003] queued, 1 before it
+        [AUTH-003] deferred: conflict in src/auth.rs, with AUTH-002
+        [API-9] attempt 2 failed after 50s: timed out after 50s (timeout)
+        [API-9] failed: timed out after 50s
+        [API-10] skipped: needs API-9, which failed
+        [DOC-1] started in slot 2 from aaaaaaaaaa: Describe the endpoints
+        [DOC-1] changed nothing; what needs it goes on
+        ");
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use super::explain::folded;
 use crate::event::{
-    AttemptOutcome, Deferral, DeferralReason, Event, Hunk, LandedBy, LimitedBy, Recorded, Report, Rival, Roster,
+    AttemptOutcome, Deferral, DeferralReason, Event, Fold, Hunk, LandedBy, LimitedBy, Recorded, Report, Rival, Roster,
     RunState, Workers,
 };
 use crate::names::{CommitId, SlotId, TicketId, TreeId};
@@ -160,6 +159,12 @@ pub(crate) fn crowd(count: usize) -> Report {
         .collect();
     report.tickets.push(skipped);
     report
+}
+
+fn folded(roster: Vec<Roster>, events: &[Recorded]) -> Fold {
+    let mut fold = Fold::new(roster);
+    events.iter().for_each(|recorded| fold.apply(recorded));
+    fold
 }
 
 #[derive(Default)]

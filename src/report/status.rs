@@ -24,9 +24,12 @@ pub fn status(report: &Report, look: Look) -> String {
     let mut text = format!("{}\n", look.paint.tone(Tone::Strong, &clean(&verdict(report))));
     let about = format!("run {}, {}, started {}", report.run, count(report.workers.count, "worker"), report.started_at);
     text.push_str(&format!("{}\n", look.paint.tone(Tone::Faint, &fit(&clean(&about), look.width))));
-    for state in SHOWN {
-        let there: Vec<&TicketReport> = report.tickets.iter().filter(|ticket| ticket.state == state).collect();
-        let id = there.iter().take(MOST).map(|t| columns(&clean(t.id.as_str()))).max().unwrap_or(0).min(look.width / 3);
+    let there = SHOWN.map(|state| {
+        (state, report.tickets.iter().filter(|ticket| ticket.state == state).collect::<Vec<&TicketReport>>())
+    });
+    let shown = there.iter().flat_map(|(_, there)| there.iter().take(MOST));
+    let id = shown.map(|ticket| columns(&clean(ticket.id.as_str()))).max().unwrap_or(0).min(look.width / 3);
+    for (state, there) in there {
         for ticket in there.iter().take(MOST) {
             text.push_str(&line(ticket, id, look));
         }
@@ -66,6 +69,12 @@ mod tests {
     #[test]
     fn one_look_shows_what_is_in_motion_and_what_waits_for_a_person() {
         let look = Look { paint: Paint::Plain, width: 80, detail: Detail::Brief };
-        insta::assert_snapshot!(status(&sample::report(), look), @"");
+        insta::assert_snapshot!(status(&sample::report(), look), @r"
+        2 of 6 landed on main in 4m 10s; 1 deferred, 1 failed, 1 skipped, 1 empty
+        run r1, 3 workers, started 2026-11-21T05:00:00Z
+          deferred   AUTH-003   1m 40s  conflict in src/auth.rs
+          failed     API-9      1m 00s  timed out after 50s
+        next: git wave logs API-9
+        ");
     }
 }

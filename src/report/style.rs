@@ -88,6 +88,13 @@ pub fn inert(text: &str) -> String {
     clean(text).into_owned()
 }
 
+/// Many lines of a worker's output for a terminal: lines and tabs stay, everything else is as in [`clean`].
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let line = |line: &str| line.split('\t').map(clean).collect::<Vec<_>>().join("\t");
+    text.split('\n').map(|text| line(text.trim_end_matches('\r'))).collect::<Vec<_>>().join("\n")
+}
+
 /// The lines of `text`, each cleaned, with tabs as four spaces, at most `most` of them, and how many are left out.
 pub(crate) fn clean_lines(text: &str, most: usize) -> (Vec<String>, usize) {
     let lines = text.lines().take(most).map(|line| clean(&line.replace('\t', "    ")).into_owned()).collect();

@@ -177,13 +177,54 @@ mod tests {
 
     #[test]
     fn the_summary_reads_top_down() {
-        insta::assert_snapshot!(summary_in(&sample::report(), look(100)), @"");
+        insta::assert_snapshot!(summary_in(&sample::report(), look(100)), @r"
+        2 of 6 landed on main in 4m 10s; 1 deferred, 1 failed, 1 skipped, 1 empty
+
+        ticket    state      tries  time     commit
+        AUTH-001  landed     1      1m 00s   bbbbbbbbbb  Login endpoint
+        AUTH-002  landed     1      1m 30s   cccccccccc  Registration endpoint
+        AUTH-003  deferred   1      1m 40s               conflict in src/auth.rs
+        DOC-1     empty      1      2m 00s               Describe the endpoints
+        API-9     failed     2      1m 00s               timed out after 50s
+        API-10    skipped                                needs API-9, which failed
+
+        deferred AUTH-003: Password reset
+          why       conflict in src/auth.rs
+          against   AUTH-002 in cccccccccc (src/auth.rs)
+          its work  dddddddddd, kept at refs/wave/rescue/r1/auth-003
+          until     main moves on src/auth.rs
+          src/auth.rs
+            base   │ fn check(name: &str) -> bool {
+            ours   │ fn check(name: &Name) -> bool {
+            theirs │ fn check(name: &str, token: Token) -> bool {
+                   │     audit(name);
+          $ git wave diff AUTH-003
+          $ git wave retry AUTH-003
+
+        7m 10s of work in 4m 10s: saved 3m 00s, 1.7× the speed of one by one, efficiency 57% of 3 workers
+        could not end before 3m 30s (critical path 3m 30s), 16% under the time it took; 1 retry, 1 conflict
+
+        next
+          git wave logs API-9                       # what it printed
+          git wave retry API-9                      # try what failed again
+          git wave explain AUTH-003                 # why it was set aside
+          git wave retry AUTH-003                   # try to land what was deferred again
+          git log --oneline aaaaaaaaaa..cccccccccc  # what landed
+        ");
     }
 
     #[test]
     fn forty_columns_are_enough() {
         let text = summary_in(&sample::report(), look(40));
-        insta::assert_snapshot!(text.lines().skip(2).take(7).collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(text.lines().skip(2).take(7).collect::<Vec<_>>().join("\n"), @r"
+        ticket    state      tries  time
+        AUTH-001  landed     1      1m 00s
+        AUTH-002  landed     1      1m 30s
+        AUTH-003  deferred   1      1m 40s
+        DOC-1     empty      1      2m 00s
+        API-9     failed     2      1m 00s
+        API-10    skipped
+        ");
         let table = text.lines().skip(2).take(7);
         assert!(table.into_iter().all(|line| columns(line) <= 40));
     }

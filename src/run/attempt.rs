@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::event::AttemptOutcome;
-use crate::git::{GitError, Identity, Repository};
+use crate::git::{GitError, Identity, Repository, Snapshot, SnapshotBy};
 use crate::names::{CommitId, SlotId};
 use crate::plan::{CommandLine, Ticket};
 use crate::policy::{Backoff, ExitKind, classify};
@@ -17,7 +17,6 @@ use crate::run::brief::{Stand, TicketFolder, environment};
 use crate::run::record::RunRecord;
 use crate::run::settings::Settings;
 use crate::worktree::Slots;
-use crate::worktree::{Snapshot, SnapshotBy};
 
 /// Bytes of one attempt's output that are kept, half from its head and half from its tail.
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
@@ -140,7 +139,13 @@ pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitI
         Err(reason) => return refused(&format!("the worktree could not be prepared: {reason}")),
     };
     let desk = Desk { shop, attempt, base, worktree, folder: shop.record.ticket_folder(&attempt.ticket.id) };
-    desk.work()
+    let mut verdict = desk.work();
+    // From here a crash leaves nothing in the slot that is not held somewhere.
+    if let Err(error) = shop.slots.saved(attempt.slot) {
+        verdict.warnings.push(error.to_string());
+    }
+    verdict.warnings.extend(shop.slots.take_warnings());
+    verdict
 }
 
 fn tip(shop: &Workshop) -> Result<CommitId, String> {
@@ -252,7 +257,9 @@ impl Desk<'_> {
             Snapshot::Nothing { warnings } => {
                 return Verdict { seconds, outcome: AttemptOutcome::Empty, added: None, warnings };
             }
-            Snapshot::Made { head, commits, files, warnings, .. } => (Made { head, commits, files }, warnings),
+            Snapshot::Made { base, head, commits, files, warnings, .. } => {
+                (Made { base, head, commits, files }, warnings)
+            }
         };
         let verdict = self.check(seconds).map_or_else(|| self.submit(seconds, made), |failed| self.set_aside(failed));
         Verdict { warnings, ..verdict }
@@ -272,9 +279,9 @@ impl Desk<'_> {
 
     fn submit(&self, seconds: f64, made: Made) -> Verdict {
         let message = self.folder.left_message(self.attempt.number);
-        match self.enqueue(&made.head, message.clone()) {
+        match self.enqueue(&made, message.clone()) {
             Ok(added) => {
-                let Made { head, commits, files } = made;
+                let Made { head, commits, files, .. } = made;
                 let outcome = AttemptOutcome::Candidate { head, commits, files, message };
                 Verdict { seconds, outcome, added: Some(added), warnings: Vec::new() }
             }
@@ -282,7 +289,7 @@ impl Desk<'_> {
         }
     }
 
-    fn enqueue(&self, head: &CommitId, message: Option<String>) -> Result<Added, QueueError> {
+    fn enqueue(&self, made: &Made, message: Option<String>) -> Result<Added, QueueError> {
         let ticket = &self.attempt.ticket;
         self.shop.queue.add(NewEntry {
             key: Some(self.shop.record.entry_key(&ticket.id, self.attempt.number)),
@@ -290,8 +297,8 @@ impl Desk<'_> {
             title: Some(ticket.title.clone()),
             run: Some(self.shop.record.id().clone()),
             target: self.shop.settings.target.clone(),
-            base: Some(self.base.clone()),
-            head: head.clone(),
+            base: Some(made.base.clone()),
+            head: made.head.clone(),
             message,
             priority: ticket.priority,
             strategy: self.shop.settings.strategy,
@@ -304,7 +311,8 @@ impl Desk<'_> {
         let by = SnapshotBy {
             identity: self.shop.identity.clone(),
             message: message.unwrap_or_else(|| self.attempt.ticket.title.clone()),
-            when: std::time::SystemTime::now(),
+            seconds: jiff::Timestamp::now().as_second(),
+            offset_minutes: jiff::Zoned::now().offset().seconds() / 60,
         };
         let name = self.shop.slots.name(self.attempt.slot);
         self.shop.repo.snapshot(&self.worktree, &name, &self.base, &by)
@@ -353,6 +361,7 @@ impl Desk<'_> {
 }
 
 struct Made {
+    base: CommitId,
     head: CommitId,
     commits: usize,
     files: usize,

@@ -378,7 +378,7 @@ impl Dispatcher {
 
     /// The worktrees go first, so that the report is the last word.
     fn close(mut self) -> Result<Ending, RunError> {
-        let keep = if self.shop.settings.worktrees == Worktrees::Keep { Keep::Yes } else { Keep::No };
+        let keep = if self.shop.settings.worktrees == Worktrees::Keep { Keep::Worktrees } else { Keep::Nothing };
         for message in self.shop.slots.close(keep) {
             self.record(Event::Warning { ticket: None, message })?;
         }

@@ -85,7 +85,8 @@ fn landed(record: &RunRecord, undoing: &Undoing) -> Result<Vec<(TicketId, Commit
 
 /// The first parent of the landing's first commit: a rebased candidate lands as several with one land id.
 fn before_landing(repo: &Repository, commit: &CommitId) -> Result<CommitId, RunError> {
-    let land = crate::queue::land_id(&repo.commit_info(commit)?.message);
+    let land = repo.commit_info(commit)?.message;
+    let land = crate::queue::land_id(&land);
     let mut at = commit.clone();
     loop {
         let info = repo.commit_info(&at)?;

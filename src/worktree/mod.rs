@@ -1,57 +1,25 @@
-//! STUB
-#![allow(missing_docs)]
-use crate::git::*;
-use crate::names::*;
-use std::path::*;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct SlotError;
-pub struct Slots;
-pub enum Keep {
-    Yes,
-    No,
-}
-impl Slots {
-    pub fn open(_: &Repository, _: Option<&Path>, _: usize) -> Result<Self, SlotError> {
-        todo!()
-    }
-    pub fn prepare(&self, _: SlotId, _: &CommitId) -> Result<PathBuf, SlotError> {
-        todo!()
-    }
-    pub fn path(&self, _: SlotId) -> PathBuf {
-        todo!()
-    }
-    pub fn name(&self, _: SlotId) -> String {
-        todo!()
-    }
-    pub fn ids(&self) -> Vec<SlotId> {
-        todo!()
-    }
-    pub fn close(&self, _: Keep) -> Vec<String> {
-        todo!()
-    }
-}
-pub fn default_folder(_: &Repository) -> PathBuf {
-    todo!()
-}
-pub struct SnapshotBy {
-    pub identity: Identity,
-    pub message: String,
-    pub when: std::time::SystemTime,
-}
-pub enum Snapshot {
-    Nothing { warnings: Vec<String> },
-    Made { head: CommitId, commits: usize, files: usize, warnings: Vec<String> },
-}
-pub enum Probe {
-    Clean,
-    Conflict { paths: Vec<String> },
-}
-impl Repository {
-    pub fn snapshot(&self, _: &Path, _: &str, _: &CommitId, _: &SnapshotBy) -> Result<Snapshot, GitError> {
-        todo!()
-    }
-    pub fn changes_in(&self, _: &Path, _: &str, _: &CommitId) -> Result<usize, GitError> {
-        todo!()
-    }
+//! Layer 2: slots, the places where tickets are worked on.
+//!
+//! A slot is a linked worktree beside the repository, kept from one ticket to the next for its warm caches, under a lock
+//! of its own, so that two runs in one repository never meet. Whatever is left in one by a run that died is held by
+//! a rescue ref before the slot is used again or removed.
+//!
+//! Knows nothing of tickets, workers or landings.
+
+mod error;
+mod include;
+mod layout;
+mod rescue;
+mod slots;
+mod sweep;
+
+pub use error::SlotError;
+pub use rescue::RESCUE;
+pub use slots::{Keep, Slots};
+pub use sweep::{Swept, sweep};
+
+/// Where a repository's worktrees go unless configured: `<repository>.wave`, beside it.
+#[must_use]
+pub fn default_folder(repo: &crate::git::Repository) -> std::path::PathBuf {
+    layout::Layout::default_folder(repo)
 }

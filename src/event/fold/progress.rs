@@ -151,13 +151,20 @@ impl Progress {
     }
 }
 
-/// The reason always holds the id that a person must look at.
-fn skip_reason(because: &TicketId, reason: &str) -> String {
-    if reason.contains(because.as_str()) {
+/// The reason of a skipped ticket, which always names the ticket that a person must look at.
+pub(crate) fn skip_reason(because: &TicketId, reason: &str) -> String {
+    if names(reason, because.as_str()) {
         reason.to_owned()
     } else if reason.is_empty() {
         because.to_string()
     } else {
         format!("{because}: {reason}")
     }
+}
+
+/// Whether `text` holds `id` as a whole: `AUTH-10` does not name `AUTH-1`.
+fn names(text: &str, id: &str) -> bool {
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
+    let mut found = text.match_indices(id);
+    found.any(|(at, _)| !part(text[..at].chars().next_back()) && !part(text[at + id.len()..].chars().next()))
 }

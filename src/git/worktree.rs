@@ -1,0 +1,343 @@
+//! Linked worktrees: made, brought to a commit, removed.
+//!
+//! Whatever a worker did to its worktree, nothing of it is executed here. The git program is started in the main
+//! repository and told everything: the common folder as `GIT_DIR` (so that neither the worktree's `.git` file, nor
+//! `commondir`, nor `config.worktree` is ever read), the worktree as `GIT_WORK_TREE`, its index as `GIT_INDEX_FILE`.
+//! Its HEAD is a file that we write. Call these only while no worker lives in the worktree.
+//!
+//! Knows nothing of slots, tickets or runs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::program::Program;
+use super::{GitError, Repository};
+use crate::names::CommitId;
+use crate::store::{FileLock, StoreError, private_dir};
+
+/// How long others may be adding or removing worktrees.
+const ADD_WAIT: Duration = Duration::from_secs(120);
+/// What stays in a worktree's own folder from one ticket to the next; the rest (merges, rebases, locks) goes.
+const LASTING: [&str; 6] = ["HEAD", "index", "commondir", "gitdir", "logs", "modules"];
+/// Also lasting where the main worktree is sparse: git copied them when the worktree was added.
+const LASTING_IF_SPARSE: [&str; 2] = ["config.worktree", "info"];
+
+/// A worktree's two places.
+pub(super) struct Place<'a> {
+    /// Where its files are.
+    pub(super) at: &'a Path,
+    /// Its folder in the repository, `worktrees/<name>`.
+    pub(super) admin: PathBuf,
+}
+
+impl Repository {
+    /// Makes a worktree at `at`, called `name`, whose HEAD is `base`, detached, with its files. What a crash left at
+    /// either place must be gone: see [`Repository::remove_worktree`]. A crash in here leaves what that heals.
+    pub fn add_worktree(&self, at: &Path, name: &str, base: &CommitId) -> Result<(), GitError> {
+        let place = self.place(at, name);
+        {
+            let _adding = self.adding()?;
+            let mut git = self.program();
+            git.args([
+                "-c",
+                "worktree.useRelativePaths=false",
+                "worktree",
+                "add",
+                "--quiet",
+                "--detach",
+                "--no-checkout",
+            ]);
+            git.args([at.as_os_str(), base.as_str().as_ref()]).run(&[0])?;
+        }
+        // Git chooses another name if a worktree of this name came up meanwhile.
+        place.check()?;
+        self.read_tree(&place, base)
+    }
+
+    /// Brings a worktree to exactly `base`: HEAD detached there, index and files the same; what is ignored stays.
+    /// Fails with [`GitError::Worktree`] if the worktree is not as we left it; then it is to be removed and added.
+    pub fn reset_worktree(&self, at: &Path, name: &str, base: &CommitId) -> Result<(), GitError> {
+        let place = self.place(at, name);
+        place.check()?;
+        self.forget_what_was_begun(&place)?;
+        place.write_head(base)?;
+        let moved = self.differs(&place, base)?;
+        let found = if moved { Found { changed: true, untracked: true } } else { self.look(&place)? };
+        if found.changed {
+            self.read_tree(&place, base)?;
+        }
+        if found.untracked {
+            self.in_worktree(&place).args(["clean", "-ffdq"]).run(&[0])?;
+        }
+        Ok(())
+    }
+
+    /// Removes a worktree: its folder moves into `trash`, at once whatever its size, for the caller to delete, and its
+    /// folder in the repository goes. Heals what a crash left of one. The caller has saved what was in it.
+    pub fn remove_worktree(&self, at: &Path, name: &str, trash: &Path) -> Result<(), GitError> {
+        let _adding = self.adding()?;
+        if present(at)? {
+            private_dir(trash).map_err(store)?;
+            let to = unused(trash, name);
+            fs::rename(at, &to).map_err(|e| GitError::io(at, e))?;
+        }
+        let admin = self.place(at, name).admin;
+        match fs::symlink_metadata(&admin) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&admin).map_err(|e| GitError::io(&admin, e))?,
+            Ok(_) => fs::remove_file(&admin).map_err(|e| GitError::io(&admin, e))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(GitError::io(&admin, error)),
+        }
+        // As git does with the last one; it fails while there are others.
+        let _ = fs::remove_dir(self.common_dir().join("worktrees"));
+        Ok(())
+    }
+
+    /// Says what is wrong with a worktree, if anything: its two folders must point at each other and nowhere else, and its
+    /// HEAD must be readable.
+    pub fn check_worktree(&self, at: &Path, name: &str) -> Result<(), GitError> {
+        self.place(at, name).check()
+    }
+
+    /// The commit that a worktree's HEAD is at; a branch is looked up.
+    pub fn worktree_head(&self, at: &Path, name: &str) -> Result<CommitId, GitError> {
+        let place = self.place(at, name);
+        place.check()?;
+        match place.head()? {
+            Head::At(id) => Ok(id),
+            Head::Ref(refname) => self.resolve(&refname),
+            Head::Unreadable => {
+                Err(GitError::Worktree { at: at.to_owned(), what: "its HEAD cannot be read".to_owned() })
+            }
+        }
+    }
+
+    /// The linked worktrees as the repository has them: name and folder, sorted by name. Folders may be gone.
+    pub fn worktrees(&self) -> Result<Vec<(String, PathBuf)>, GitError> {
+        let folder = self.common_dir().join("worktrees");
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(GitError::io(&folder, error)),
+        };
+        let mut found: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let pointer = PathBuf::from(line(&entry.path().join("gitdir"))?);
+                Some((entry.file_name().into_string().ok()?, pointer.parent()?.to_owned()))
+            })
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// Files of the main worktree that are ignored and match the patterns in `list` (gitignore syntax); sorted.
+    pub fn ignored_and_listed(&self, list: &Path) -> Result<Vec<PathBuf>, GitError> {
+        let Some(root) = self.main_worktree() else { return Ok(Vec::new()) };
+        let mut patterns = OsString::from("--exclude-from=");
+        patterns.push(list);
+        let mut git = Program::new(root);
+        let listed = git.args(["ls-files", "-z", "--others", "--ignored"]).args([patterns]).run(&[0])?.stdout;
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ignored = Program::new(root).args(["check-ignore", "-z", "--stdin"]).input(listed).run(&[0, 1])?.stdout;
+        let mut paths: Vec<_> = split_nul(&ignored).map(|p| PathBuf::from(OsString::from_vec(p.to_vec()))).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn main_worktree(&self) -> Option<&Path> {
+        (!self.is_bare()).then(|| self.root())
+    }
+
+    pub(super) fn place<'a>(&self, at: &'a Path, name: &str) -> Place<'a> {
+        Place { at, admin: self.common_dir().join("worktrees").join(name) }
+    }
+
+    /// Held while a worktree is added or removed: git's own do race (1 to 5 of 24 fail).
+    fn adding(&self) -> Result<FileLock, GitError> {
+        let folder = self.common_dir().join("wave/slots");
+        private_dir(&folder).map_err(store)?;
+        FileLock::acquire(&folder.join("add.lock"), ADD_WAIT, "adding a worktree").map_err(store)
+    }
+
+    fn program(&self) -> Program {
+        let mut git = Program::new(self.root());
+        git.args(["-c", "submodule.recurse=false", "-c", "checkout.workers=0"]).git_dir(self.common_dir());
+        git
+    }
+
+    /// Git, seeing the worktree's files and index, and nothing else of it.
+    pub(super) fn in_worktree(&self, place: &Place<'_>) -> Program {
+        let mut git = self.program();
+        git.env("GIT_WORK_TREE", place.at).env("GIT_INDEX_FILE", place.admin.join("index"));
+        git
+    }
+
+    fn read_tree(&self, place: &Place<'_>, base: &CommitId) -> Result<(), GitError> {
+        let read = |git: &mut Program| git.args(["read-tree", "--reset", "-u", base.as_str()]).run(&[0]);
+        if read(&mut self.in_worktree(place)).is_err() {
+            // An index that cannot be read is rebuilt: every file is then compared by its content.
+            let index = place.admin.join("index");
+            remove_file(&index)?;
+            read(&mut self.in_worktree(place))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the index differs from `base`; also if it cannot be read.
+    fn differs(&self, place: &Place<'_>, base: &CommitId) -> Result<bool, GitError> {
+        let mut git = self.in_worktree(place);
+        let output = git.args(["diff-index", "--cached", "--quiet", base.as_str()]).run(&[0, 1, 128])?;
+        Ok(output.status.code() != Some(0))
+    }
+
+    /// One scan of the files against the index.
+    fn look(&self, place: &Place<'_>) -> Result<Found, GitError> {
+        let mut git = self.in_worktree(place);
+        git.args(["ls-files", "-z", "-t", "-m", "-d", "-o", "--exclude-standard", "--directory"]);
+        let output = git.run(&[0])?.stdout;
+        let mut found = Found { changed: false, untracked: false };
+        for entry in split_nul(&output) {
+            if entry.starts_with(b"? ") { found.untracked = true } else { found.changed = true }
+        }
+        Ok(found)
+    }
+
+    /// Removes locks, merges, rebases and bisections that the last worker left in the worktree's own folder.
+    fn forget_what_was_begun(&self, place: &Place<'_>) -> Result<(), GitError> {
+        let sparse = self.common_dir().join("config.worktree").exists();
+        let io = |e| GitError::io(&place.admin, e);
+        for entry in fs::read_dir(&place.admin).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let name = entry.file_name();
+            let lasting = LASTING.iter().chain(if sparse { &LASTING_IF_SPARSE[..] } else { &[] }).any(|l| name == *l);
+            if lasting {
+                continue;
+            }
+            let path = entry.path();
+            let gone = if entry.file_type().map_err(io)?.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            gone.map_err(|e| GitError::io(&path, e))?;
+        }
+        Ok(())
+    }
+}
+
+struct Found {
+    changed: bool,
+    untracked: bool,
+}
+
+impl Place<'_> {
+    pub(super) fn index(&self) -> PathBuf {
+        self.admin.join("index")
+    }
+
+    pub(super) fn check(&self) -> Result<(), GitError> {
+        let wrong = |what: &str| GitError::Worktree { at: self.at.to_owned(), what: what.to_owned() };
+        let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
+        if !is_dir(self.at) {
+            return Err(wrong("its folder is gone, or is no folder"));
+        }
+        if !is_dir(&self.admin) {
+            return Err(wrong("the repository does not know it"));
+        }
+        let pointer = self.at.join(".git");
+        let mut expected = OsString::from("gitdir: ");
+        expected.push(&self.admin);
+        if line(&pointer) != Some(expected) {
+            return Err(wrong("its .git file points elsewhere"));
+        }
+        if line(&self.admin.join("gitdir")).as_deref() != Some(pointer.as_os_str()) {
+            return Err(wrong("the repository looks for it elsewhere"));
+        }
+        if line(&self.admin.join("commondir")) != Some("../..".into()) {
+            return Err(wrong("it belongs to another repository"));
+        }
+        match self.head()? {
+            Head::Unreadable => Err(wrong("its HEAD cannot be read")),
+            Head::At(_) | Head::Ref(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn head(&self) -> Result<Head, GitError> {
+        let Some(text) = line(&self.admin.join("HEAD")).and_then(|text| text.into_string().ok()) else {
+            return Ok(Head::Unreadable);
+        };
+        if let Some(name) = text.strip_prefix("ref: ").filter(|name| name.starts_with("refs/")) {
+            return Ok(Head::Ref(name.to_owned()));
+        }
+        let hex = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
+        Ok(if hex { Head::At(CommitId::new(text)) } else { Head::Unreadable })
+    }
+
+    /// Not synced: a slot's HEAD that a power cut tore is found by [`Place::check`], and the slot is made anew.
+    fn write_head(&self, base: &CommitId) -> Result<(), GitError> {
+        if matches!(self.head()?, Head::At(at) if at == *base) {
+            return Ok(());
+        }
+        let (new, head) = (self.admin.join("HEAD.lock"), self.admin.join("HEAD"));
+        fs::write(&new, format!("{base}\n")).map_err(|e| GitError::io(&new, e))?;
+        fs::rename(&new, &head).map_err(|e| GitError::io(&head, e))
+    }
+}
+
+/// What a worktree's HEAD says.
+pub(super) enum Head {
+    At(CommitId),
+    Ref(String),
+    Unreadable,
+}
+
+/// The one line of a regular file of at most 64 KiB; none if it is anything else.
+fn line(path: &Path) -> Option<OsString> {
+    let found = fs::symlink_metadata(path).ok().filter(|m| m.is_file() && m.len() < 1 << 16);
+    let mut bytes = found.and_then(|_| fs::read(path).ok())?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    (!bytes.contains(&b'\n')).then(|| OsString::from_vec(bytes))
+}
+
+fn present(path: &Path) -> Result<bool, GitError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(GitError::io(path, error)),
+    }
+}
+
+fn unused(trash: &Path, name: &str) -> PathBuf {
+    let candidates = (0u64..).map(|n| trash.join(format!("{name}.{}.{n}", std::process::id())));
+    candidates.into_iter().find(|path| fs::symlink_metadata(path).is_err()).expect("the numbers do not end")
+}
+
+fn remove_file(path: &Path) -> Result<(), GitError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(GitError::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn split_nul(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|b| *b == 0).filter(|part| !part.is_empty())
+}
+
+pub(super) fn store(error: StoreError) -> GitError {
+    match error {
+        StoreError::Held { path, holder, .. } => {
+            GitError::Locked { operation: path.display().to_string(), detail: holder }
+        }
+        StoreError::Io { path, source } | StoreError::NotSynced { path, source } => GitError::Io { path, source },
+        other => GitError::Locked { operation: "locking the worktrees".to_owned(), detail: other.to_string() },
+    }
+}

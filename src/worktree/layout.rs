@@ -1,0 +1,131 @@
+//! Where slots, their locks and their notes are, and which names are free.
+//!
+//! Makes and removes nothing but the folder of slots itself. Knows nothing of what is in a slot.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::SlotError;
+use crate::git::Repository;
+use crate::names::{CommitId, SlotId};
+use crate::store::{FileLock, StoreError, private_dir};
+
+/// The folders of one repository's slots.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// Holds the worktrees and the trash; canonical.
+    pub(super) folder: PathBuf,
+    /// Holds locks and notes, in the repository.
+    state: PathBuf,
+}
+
+impl Layout {
+    /// `<repo>.wave`, beside the repository.
+    pub(super) fn default_folder(repo: &Repository) -> PathBuf {
+        let mut name: OsString = repo.root().as_os_str().to_owned();
+        name.push(".wave");
+        PathBuf::from(name)
+    }
+
+    /// The layout with worktrees in `at`, or beside the repository; makes the folders.
+    pub(super) fn open(repo: &Repository, at: Option<&Path>) -> Result<Self, SlotError> {
+        let folder = at.map_or_else(|| Self::default_folder(repo), Path::to_owned);
+        refuse_symlink(&folder)?;
+        private_dir(&folder)?;
+        let folder = fs::canonicalize(&folder).map_err(SlotError::io(&folder))?;
+        let state = repo.common_dir().join("wave/slots");
+        private_dir(&state)?;
+        Ok(Self { folder, state })
+    }
+
+    pub(super) fn trash(&self) -> PathBuf {
+        self.folder.join("trash")
+    }
+
+    /// Takes the slot's lock, if no run holds it.
+    pub(super) fn try_lock(&self, slot: SlotId) -> Result<Option<FileLock>, StoreError> {
+        FileLock::try_acquire(&self.state.join(format!("slot-{slot}.lock")), "slot")
+    }
+
+    /// What the slot's note says of the files in it.
+    pub(super) fn work_in(&self, slot: SlotId) -> Work {
+        let Ok(text) = fs::read_to_string(self.note(slot)) else { return Work::None };
+        let base = text.strip_suffix('\n').filter(|id| id.len() >= 40 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+        Work::Since(base.map(CommitId::new))
+    }
+
+    /// From now on what is in the slot is somebody's work, done on `base`. Not synced: of a torn note only the base is
+    /// lost, and a rescue then starts from the worktree's HEAD.
+    pub(super) fn note_work(&self, slot: SlotId, base: &CommitId) -> Result<(), SlotError> {
+        let path = self.note(slot);
+        fs::write(&path, format!("{base}\n")).map_err(SlotError::io(&path))
+    }
+
+    /// From now on what is in the slot is nobody's work: it is saved, or half-made.
+    pub(super) fn note_no_work(&self, slot: SlotId) -> Result<(), SlotError> {
+        let path = self.note(slot);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(SlotError::io(&path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&self, slot: SlotId) -> PathBuf {
+        self.state.join(format!("slot-{slot}.base"))
+    }
+
+    /// The name of a slot's worktree: `slot-N`, or with a letter after it if a worktree that is not ours has that name.
+    pub(super) fn name(&self, repo: &Repository, slot: SlotId) -> Result<String, SlotError> {
+        let known = repo.worktrees()?;
+        let letters = std::iter::once(String::new()).chain(('b'..='z').map(String::from));
+        for name in letters.map(|letter| format!("slot-{slot}{letter}")) {
+            match known.iter().find(|(other, _)| *other == name) {
+                Some((_, at)) if *at != self.folder.join(&name) && at.exists() => {}
+                _ => return Ok(name),
+            }
+        }
+        Err(SlotError::InTheWay { path: repo.common_dir().join("worktrees"), what: "full of others' slots" })
+    }
+}
+
+/// What is in a slot, besides what its base has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Nothing that anybody made.
+    None,
+    /// Perhaps something; the base is not known if the note was torn.
+    Since(Option<CommitId>),
+}
+
+/// A symlink at a worktree's path could lead anywhere.
+pub(super) fn refuse_symlink(path: &Path) -> Result<(), SlotError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(SlotError::InTheWay { path: path.to_owned(), what: "a symlink" }),
+        Ok(found) if !found.is_dir() => Err(SlotError::InTheWay { path: path.to_owned(), what: "not a folder" }),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(SlotError::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The number in a name that [`Layout::name`] gave.
+pub(super) fn slot_of(name: &str) -> Option<SlotId> {
+    let rest = name.strip_prefix("slot-")?;
+    let digits = rest.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(rest);
+    digits.parse().ok().filter(|n| *n > 0 && !digits.starts_with(['+', '0'])).map(SlotId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_names_are_slots() {
+        assert_eq!(slot_of("slot-12"), Some(SlotId(12)));
+        assert_eq!(slot_of("slot-1b"), Some(SlotId(1)));
+        for other in ["slot-", "slot-0", "slot-01", "slot-x", "slot-+1", "slot-1bb", "trash", "slot"] {
+            assert_eq!(slot_of(other), None, "{other}");
+        }
+    }
+}

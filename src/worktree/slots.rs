@@ -1,0 +1,235 @@
+//! The slots of one run: taken, prepared for a ticket, given back.
+//!
+//! Knows nothing of tickets. Blocking; its methods may be called from several threads at once, one thread a slot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::layout::{Layout, Work, refuse_symlink};
+use super::rescue::rescue;
+use super::{SlotError, include};
+use crate::git::{GitError, Repository};
+use crate::names::{CommitId, SlotId};
+use crate::store::FileLock;
+
+/// Numbers beyond this are not tried.
+const HIGHEST: u32 = 4096;
+
+/// Whether worktrees outlive the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// They stay, with their warm caches, for the next run or for a person to look at.
+    Worktrees,
+    /// They are removed.
+    Nothing,
+}
+
+/// A run's slots. Dropping it gives them back and leaves the worktrees.
+#[derive(Debug)]
+pub struct Slots {
+    repo: Repository,
+    layout: Layout,
+    slots: BTreeMap<SlotId, Slot>,
+    /// Those that this run has prepared: what is in them is the run's own, and saved.
+    prepared: Mutex<BTreeSet<SlotId>>,
+    warnings: Mutex<Vec<String>>,
+    included: OnceLock<Vec<PathBuf>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: String,
+    _lock: FileLock,
+}
+
+impl Slots {
+    /// Takes `count` free slots, the lowest numbers first. Worktrees are made when they are first prepared.
+    pub fn open(repo: &Repository, at: Option<&Path>, count: usize) -> Result<Self, SlotError> {
+        let layout = Layout::open(repo, at)?;
+        let mut slots = BTreeMap::new();
+        for slot in (1..=HIGHEST).map(SlotId) {
+            if slots.len() == count {
+                break;
+            }
+            if let Some(lock) = layout.try_lock(slot)? {
+                slots.insert(slot, Slot { name: layout.name(repo, slot)?, _lock: lock });
+            }
+        }
+        if slots.len() < count {
+            return Err(SlotError::NoneFree { wanted: count, tried: HIGHEST });
+        }
+        let (prepared, warnings) = (Mutex::default(), Mutex::default());
+        Ok(Self { repo: repo.clone(), layout, slots, prepared, warnings, included: OnceLock::new() })
+    }
+
+    /// Makes the slot's worktree be exactly `base`, with HEAD detached there, and gives its folder. Ignored files
+    /// stay. A worktree that is not as we left it, or that cannot be reset, is removed and made anew. What a dead run
+    /// left in it is first held by a rescue ref, and a warning says so.
+    pub fn prepare(&self, slot: SlotId, base: &CommitId) -> Result<PathBuf, SlotError> {
+        let (at, name) = (self.path(slot), &self.slot(slot)?.name);
+        refuse_symlink(&at)?;
+        if !locked(&self.prepared).contains(&slot) {
+            self.save_leftover(slot, &at, name)?;
+            locked(&self.prepared).insert(slot);
+        }
+        self.layout.note_no_work(slot)?;
+        match self.repo.reset_worktree(&at, name, base) {
+            Ok(()) => {}
+            Err(error) if error.is_transient() => return Err(error.into()),
+            Err(_) => self.make(&at, name, base)?,
+        }
+        self.layout.note_work(slot, base)?;
+        Ok(at)
+    }
+
+    /// The recipe that heals whatever a crash or a worker left (reliability: 87 of 87 points): away with the folder, away with
+    /// the repository's record of it, and add.
+    fn make(&self, at: &Path, name: &str, base: &CommitId) -> Result<(), SlotError> {
+        self.repo.remove_worktree(at, name, &self.layout.trash())?;
+        if let Err(error) = self.repo.add_worktree(at, name, base) {
+            // Half a worktree must not be taken for a whole one. If this fails too, the next prepare heals it.
+            let _ = self.repo.remove_worktree(at, name, &self.layout.trash());
+            return Err(error.into());
+        }
+        let copied = include::copy(self.included()?, self.repo.root(), at);
+        locked(&self.warnings).extend(copied);
+        Ok(())
+    }
+
+    fn save_leftover(&self, slot: SlotId, at: &Path, name: &str) -> Result<(), SlotError> {
+        let Work::Since(base) = self.layout.work_in(slot) else { return Ok(()) };
+        if !at.exists() {
+            return Ok(());
+        }
+        match rescue(&self.repo, at, name, base) {
+            Ok(None) => Ok(()),
+            Ok(Some(refname)) => {
+                self.warn(format!("{name} held unsaved work of an earlier run: it is at {refname}"));
+                Ok(())
+            }
+            // Half-made by a crash, or tampered with: there is nothing that could be read through git. Its files are
+            // put aside instead of being deleted, unless there are none but the pointer.
+            Err(SlotError::Git(error)) if !error.is_transient() => self.put_aside(at, name, &error),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn put_aside(&self, at: &Path, name: &str, why: &GitError) -> Result<(), SlotError> {
+        let mut files = fs::read_dir(at).map_err(SlotError::io(at))?.flatten();
+        if files.all(|entry| entry.file_name() == ".git") {
+            return Ok(());
+        }
+        let folder = self.layout.folder.join("aside");
+        crate::store::private_dir(&folder)?;
+        let to = (1u32..).map(|n| folder.join(format!("{name}.{n}"))).find(|path| fs::symlink_metadata(path).is_err());
+        let to = to.expect("the numbers do not end");
+        fs::rename(at, &to).map_err(SlotError::io(at))?;
+        self.warn(format!("{why}: what was in it is at {}", to.display()));
+        Ok(())
+    }
+
+    fn included(&self) -> Result<&[PathBuf], SlotError> {
+        if let Some(found) = self.included.get() {
+            return Ok(found);
+        }
+        let list = self.repo.root().join(include::LIST);
+        let found = if list.is_file() { self.repo.ignored_and_listed(&list)? } else { Vec::new() };
+        Ok(self.included.get_or_init(|| found))
+    }
+
+    /// Where the slot's worktree is, or will be.
+    #[must_use]
+    pub fn path(&self, slot: SlotId) -> PathBuf {
+        self.layout.folder.join(self.name(slot))
+    }
+
+    /// What git calls the slot's worktree.
+    #[must_use]
+    pub fn name(&self, slot: SlotId) -> String {
+        self.slots.get(&slot).map_or_else(|| format!("slot-{slot}"), |slot| slot.name.clone())
+    }
+
+    /// How many were taken.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Which were taken, in order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<SlotId> {
+        self.slots.keys().copied().collect()
+    }
+
+    /// The slot's work is saved, or not worth saving: should this run die before the slot is prepared again, nobody needs to rescue it.
+    pub fn saved(&self, slot: SlotId) -> Result<(), SlotError> {
+        self.slot(slot)?;
+        self.layout.note_no_work(slot)
+    }
+
+    /// What people should know of what happened since it was last asked.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.warnings))
+    }
+
+    /// Gives the slots back. What could not be tidied is left, named in a warning, for `clean`. The caller has saved what
+    /// is in those that it prepared; the others are not touched.
+    #[must_use]
+    pub fn close(&self, keep: Keep) -> Vec<String> {
+        let trash = self.layout.trash();
+        let prepared = locked(&self.prepared).clone();
+        for slot in prepared {
+            if let Err(error) = self.layout.note_no_work(slot) {
+                self.warn(error.to_string());
+            }
+            if keep == Keep::Nothing
+                && let Err(error) = self.repo.remove_worktree(&self.path(slot), &self.name(slot), &trash)
+            {
+                self.warn(format!("{} was left: {error}", self.path(slot).display()));
+            }
+        }
+        if let Err(error) = delete(&trash) {
+            self.warn(error.to_string());
+        }
+        // Both fail while something is in there, which is what is wanted.
+        let _ = fs::remove_dir(&self.layout.folder);
+        self.take_warnings()
+    }
+
+    fn slot(&self, slot: SlotId) -> Result<&Slot, SlotError> {
+        self.slots.get(&slot).ok_or(SlotError::NotOpen { slot })
+    }
+
+    fn warn(&self, what: String) {
+        locked(&self.warnings).push(what);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Deletes a folder and everything in it, also folders that may not be written (a module cache makes such).
+pub(super) fn delete(folder: &Path) -> Result<(), SlotError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            open_up(folder);
+            fs::remove_dir_all(folder).map_err(SlotError::io(folder))
+        }
+        // Another run empties the same trash: what is gone is gone.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SlotError::io(folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn open_up(folder: &Path) {
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Tidies what runs that died have left: worktrees without a run, and trash.
+//!
+//! A slot whose lock is held belongs to a live run and is not touched. Knows nothing of runs.
+
+use std::path::{Path, PathBuf};
+
+use super::SlotError;
+use super::layout::{Layout, Work, slot_of};
+use super::rescue::rescue;
+use super::slots::delete;
+use crate::git::Repository;
+
+/// What a sweep did with one worktree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// It is gone; nothing unsaved was in it.
+    Removed {
+        /// Where it was.
+        at: PathBuf,
+    },
+    /// It is gone; what was unsaved in it is held by a ref.
+    Rescued {
+        /// Where it was.
+        at: PathBuf,
+        /// The ref.
+        refname: String,
+    },
+    /// A live run has it.
+    InUse {
+        /// Where it is.
+        at: PathBuf,
+    },
+    /// It could not be read or removed, and was left.
+    Left {
+        /// Where it is.
+        at: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Removes the worktrees of dead runs in `at`, or beside the repository; in order of name.
+pub fn sweep(repo: &Repository, at: Option<&Path>) -> Result<Vec<Swept>, SlotError> {
+    let layout = Layout::open(repo, at)?;
+    let mut swept = Vec::new();
+    for (name, at) in repo.worktrees()? {
+        if at == layout.folder.join(&name) && slot_of(&name).is_some() {
+            swept.push(sweep_one(repo, &layout, &name, at)?);
+        }
+    }
+    delete(&layout.trash())?;
+    // It stays while something is in it.
+    let _ = std::fs::remove_dir(&layout.folder);
+    Ok(swept)
+}
+
+fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Result<Swept, SlotError> {
+    let slot = slot_of(name).expect("the caller chose it by that");
+    let Some(_lock) = layout.try_lock(slot)? else { return Ok(Swept::InUse { at }) };
+    let held = match layout.work_in(slot) {
+        Work::Since(base) if at.exists() => rescue(repo, &at, name, base),
+        _ => Ok(None),
+    };
+    let refname = match held {
+        Ok(refname) => refname,
+        Err(error) => return Ok(Swept::Left { at, why: error.to_string() }),
+    };
+    layout.note_no_work(slot)?;
+    if let Err(error) = repo.remove_worktree(&at, name, &layout.trash()) {
+        return Ok(Swept::Left { at, why: error.to_string() });
+    }
+    Ok(match refname {
+        Some(refname) => Swept::Rescued { at, refname },
+        None => Swept::Removed { at },
+    })
+}
