@@ -101,8 +101,9 @@ impl Plan {
 
 fn is_of(ticket: &Ticket, component: &str) -> bool {
     let begins = ticket.id.as_str().strip_prefix(component).is_some_and(|rest| {
-        let cut_inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        !component.is_empty() && !(cut_inside(component.chars().last()) && cut_inside(rest.chars().next()))
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let cuts_a_word = is_word(component.chars().last()) && is_word(rest.chars().next());
+        !component.is_empty() && !cuts_a_word
     });
     begins || ticket.component.as_deref() == Some(component)
 }

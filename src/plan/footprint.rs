@@ -95,7 +95,14 @@ impl Footprints {
     fn common(&self, a: TicketIx, b: TicketIx) -> impl Iterator<Item = (u32, u32)> {
         let (a, b) = (self.declared.list(a.index()), self.declared.list(b.index()));
         let pairs = a.iter().flat_map(move |one| b.iter().map(move |other| (*one, *other)));
-        pairs.filter(|(one, other)| one == other || self.patterns[*one as usize].meets(&self.patterns[*other as usize]))
+        pairs.filter(|(one, other)| one == other || self.patterns_meet(*one, *other))
+    }
+
+    fn patterns_meet(&self, one: u32, other: u32) -> bool {
+        if self.complete {
+            return self.meets.list(one as usize).binary_search(&other).is_ok();
+        }
+        self.patterns[one as usize].meets(&self.patterns[other as usize])
     }
 
     /// The tickets after `ticket` in the backlog that meet it, as far as the index knows.

@@ -25,6 +25,8 @@ pub(super) struct Glob {
     segments: Vec<Segment>,
     /// What every path it matches begins with.
     pub(super) prefix: Box<str>,
+    /// What every path it matches ends with.
+    suffix: Box<str>,
     /// Whether it names one path and all below, without wildcards.
     plain: bool,
 }
@@ -70,18 +72,13 @@ impl Pattern {
         let depth = self.globs.iter().map(|g| g.segments.len()).min().unwrap_or(0);
         (plain, depth, self.text.chars().filter(|c| !"*?".contains(*c)).count())
     }
-
-    /// Whether it stands for every path there is.
-    pub(super) fn is_everything(&self) -> bool {
-        self.globs.iter().any(|g| g.segments.iter().all(|s| *s == Segment::Any))
-    }
 }
 
 impl Glob {
     fn parse(text: &str) -> Self {
         let mut segments: Vec<Segment> = Vec::new();
-        for part in split_segments(text) {
-            match part.as_str() {
+        for part in text.split('/') {
+            match part {
                 "" | "." => {}
                 ".." => {
                     segments.pop();
@@ -99,15 +96,21 @@ impl Glob {
         if (plain || text.ends_with('/')) && segments.last() != Some(&Segment::Any) {
             segments.push(Segment::Any);
         }
-        let prefix = prefix_of(&segments).into();
-        Self { segments, prefix, plain }
+        let (prefix, suffix) = (prefix_of(&segments).into(), suffix_of(&segments).into());
+        Self { segments, prefix, suffix, plain }
     }
 
+    /// The cheap questions first: most pairs are told apart by how they begin and end.
     fn meets(&self, other: &Self) -> bool {
-        let nested = self.prefix.starts_with(&*other.prefix) || other.prefix.starts_with(&*self.prefix);
-        nested
-            && (self.plain && other.plain && self.above_or_below(other)
-                || !(self.plain && other.plain) && self.walk(other))
+        let begin_alike = self.prefix.starts_with(&*other.prefix) || other.prefix.starts_with(&*self.prefix);
+        if !begin_alike {
+            return false;
+        }
+        if self.plain && other.plain {
+            return self.above_or_below(other);
+        }
+        let end_alike = self.suffix.ends_with(&*other.suffix) || other.suffix.ends_with(&*self.suffix);
+        end_alike && self.walk(other)
     }
 
     /// For two plain paths: whether one is the other or lies below it.
@@ -220,6 +223,19 @@ fn prefix_of(segments: &[Segment]) -> String {
     prefix
 }
 
+/// What every match ends with, as far as its last segment tells.
+fn suffix_of(segments: &[Segment]) -> String {
+    match segments.last() {
+        Some(Segment::Literal(text)) => text.to_string(),
+        Some(Segment::Wild(tokens)) => {
+            let literal = tokens.iter().rev().map_while(|t| if let Token::Char(c) = t { Some(*c) } else { None });
+            let backwards: Vec<char> = literal.collect();
+            backwards.into_iter().rev().collect()
+        }
+        Some(Segment::Any) | None => String::new(),
+    }
+}
+
 fn tokens(part: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = part.chars();
@@ -243,18 +259,6 @@ fn tokens(part: &str) -> Vec<Token> {
     tokens
 }
 
-/// Cut at every slash that no backslash precedes; backslashes stay for the tokens.
-fn split_segments(text: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    for c in text.chars() {
-        match c {
-            '/' => parts.push(String::new()),
-            c => parts.last_mut().expect("it starts with one part and only grows").push(c),
-        }
-    }
-    parts
-}
-
 /// Every way through the braces of `text`, innermost included, in order.
 fn alternatives(text: &str) -> Vec<String> {
     let mut done = Vec::new();
@@ -273,14 +277,14 @@ fn alternatives(text: &str) -> Vec<String> {
             }
         }
         if done.len() + open.len() > MOST_ALTERNATIVES {
-            return vec![wider(text_before_brace(&done, &open))];
+            return vec![wider(&text_before_brace(&done, &open))];
         }
     }
     done
 }
 
 /// The whole segments that all alternatives begin with, and everything below.
-fn wider(begins_with: String) -> String {
+fn wider(begins_with: &str) -> String {
     begins_with.rfind('/').map_or_else(|| "**".to_owned(), |slash| format!("{}/**", &begins_with[..slash]))
 }
 

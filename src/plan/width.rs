@@ -95,10 +95,7 @@ impl Above {
 fn antichain(plan: &Plan) -> Vec<TicketIx> {
     let above = Above::of(plan);
     let mut below_of: Vec<Option<usize>> = vec![None; plan.len()];
-    let mut is_matched = vec![false; plan.len()];
-    for ticket in 0..plan.len() {
-        is_matched[ticket] = augment(ticket, &above, &mut below_of);
-    }
+    let is_matched: Vec<bool> = (0..plan.len()).map(|ticket| augment(ticket, &above, &mut below_of)).collect();
     let mut reached_low = vec![false; plan.len()];
     let mut unseen = vec![u64::MAX; above.words];
     let mut open: Vec<usize> = (0..plan.len()).filter(|ticket| !is_matched[*ticket]).collect();

@@ -1,8 +1,12 @@
 //! The plan, tested by values alone.
 
+#[cfg(test)]
 mod analysis;
+#[cfg(test)]
 mod build;
+#[cfg(test)]
 mod pattern;
+#[cfg(test)]
 mod shape;
 
 use crate::names::TicketId;

@@ -83,13 +83,14 @@ fn any_plan() -> impl Strategy<Value = Plan> {
 
 /// Who needs whom, at whatever remove.
 fn closure(plan: &Plan) -> Vec<Vec<bool>> {
-    let mut above = vec![vec![false; plan.len()]; plan.len()];
+    let mut above: Vec<Vec<bool>> = vec![vec![false; plan.len()]; plan.len()];
     for ticket in plan.order() {
+        let mut own = vec![false; plan.len()];
         for need in plan.needs(*ticket) {
-            for below in 0..plan.len() {
-                above[ticket.index()][below] |= above[need.index()][below] || below == need.index();
-            }
+            own[need.index()] = true;
+            own.iter_mut().zip(&above[need.index()]).for_each(|(own, further)| *own |= further);
         }
+        above[ticket.index()] = own;
     }
     above
 }

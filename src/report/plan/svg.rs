@@ -125,7 +125,7 @@ fn ticket(text: &mut String, plan: &PlanReport, at: usize, place: (usize, usize)
         y1 = y + 19,
         y2 = y + 36,
         id = escaped(&fit(&id, 24)),
-        title = escaped(&fit(&title, 30)),
+        title = escaped(&fit(&title, 28)),
     );
 }
 

@@ -15,7 +15,7 @@ fn graph(dice: &mut Dice, tickets: usize, before: impl Fn(usize) -> std::ops::Ra
         let true_seconds = 1.0 + 99.0 * dice.share();
         let noisy = true_seconds * (0.7 + 0.6 * dice.share());
         seconds.push(true_seconds);
-        ticket.estimate_s = Some((noisy * 1_000.0) as u64);
+        ticket.estimate_s = Some(std::time::Duration::from_secs_f64(noisy * 1_000.0).as_secs());
         let range = before(n);
         for _ in 0..dice.below(4) {
             if !range.is_empty() {

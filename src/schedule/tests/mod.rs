@@ -1,9 +1,14 @@
 //! The scheduler, tested without a process, a clock or git.
 
+#[cfg(test)]
 mod makespan;
+#[cfg(test)]
 mod random;
+#[cfg(test)]
 mod run;
+#[cfg(test)]
 mod story;
+#[cfg(test)]
 mod table;
 
 use std::sync::Arc;
