@@ -33,11 +33,11 @@ pub(crate) struct Change {
 /// Every path (never a folder) that two trees disagree on, in byte order.
 pub(crate) type Differences = BTreeMap<Vec<u8>, Change>;
 
-type Level = BTreeMap<Vec<u8>, Item>;
+type Level<'a> = BTreeMap<&'a [u8], Item>;
 
 pub(super) fn between(repo: &git2::Repository, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
     let odb = repo.odb().map_err(GitError::during("opening the object store"))?;
-    let mut walk = Walk { odb, found: Differences::new() };
+    let mut walk = Walk { odb: &odb, found: Differences::new() };
     let (one, two) = (root(one)?, root(two)?);
     if one != two {
         walk.level(&mut Vec::new(), Some(one), Some(two))?;
@@ -48,14 +48,15 @@ pub(super) fn between(repo: &git2::Repository, one: &TreeId, two: &TreeId) -> Re
 /// The item at `path` of a tree: none if there is nothing, or a folder.
 pub(super) fn item_at(repo: &git2::Repository, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
     let odb = repo.odb().map_err(GitError::during("opening the object store"))?;
-    let walk = Walk { odb, found: Differences::new() };
     let mut at = Item { mode: TREE, id: root(tree)? };
     for name in path.split(|byte| *byte == b'/') {
         if at.mode != TREE {
             return Ok(None);
         }
-        match walk.read(at.id)?.remove(name) {
-            Some(item) => at = item,
+        let object = read(&odb, at.id)?;
+        let found = records(object.data()).find(|record| record.is_none_or(|(found, _)| found == name));
+        match found {
+            Some(record) => at = record.ok_or_else(|| bad(&object.id().to_string()))?.1,
             None => return Ok(None),
         }
     }
@@ -68,20 +69,26 @@ fn root(tree: &TreeId) -> Result<[u8; 20], GitError> {
 }
 
 struct Walk<'a> {
-    odb: git2::Odb<'a>,
+    odb: &'a git2::Odb<'a>,
     found: Differences,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn level(&mut self, path: &mut Vec<u8>, one: Option<[u8; 20]>, two: Option<[u8; 20]>) -> Result<(), GitError> {
-        let mut ones = one.map(|id| self.read(id)).transpose()?.unwrap_or_default();
-        let twos = two.map(|id| self.read(id)).transpose()?.unwrap_or_default();
+        let odb = self.odb;
+        let (one, two) = (one.map(|id| read(odb, id)).transpose()?, two.map(|id| read(odb, id)).transpose()?);
+        let (mut ones, twos) = (level(one.as_ref())?, level(two.as_ref())?);
+        let mut differing = Vec::new();
         for (name, after) in twos {
-            let before = ones.remove(&name);
-            self.name(path, &name, before, Some(after))?;
+            let before = ones.remove(name);
+            if before != Some(after) {
+                differing.push((name.to_vec(), before, Some(after)));
+            }
         }
-        for (name, before) in ones {
-            self.name(path, &name, Some(before), None)?;
+        differing.extend(ones.into_iter().map(|(name, before)| (name.to_vec(), Some(before), None)));
+        drop((one, two));
+        for (name, before, after) in differing {
+            self.name(path, &name, before, after)?;
         }
         Ok(())
     }
@@ -112,20 +119,30 @@ impl Walk<'_> {
         path.truncate(length);
         Ok(())
     }
+}
 
-    /// `<mode in octal> <name>\0<20 bytes>`, over and over.
-    fn read(&self, id: [u8; 20]) -> Result<Level, GitError> {
-        let oid = git2::Oid::from_bytes(&id).map_err(GitError::during("reading a tree's id"))?;
-        let object = self.odb.read(oid).map_err(GitError::during(format!("reading tree {oid}")))?;
-        let mut rest = object.data();
-        let mut level = Level::new();
-        while !rest.is_empty() {
-            let (name, item, after) = record(rest).ok_or_else(|| bad(&oid.to_string()))?;
-            level.insert(name.to_vec(), item);
-            rest = after;
+fn read<'a>(odb: &'a git2::Odb<'_>, id: [u8; 20]) -> Result<git2::OdbObject<'a>, GitError> {
+    let oid = git2::Oid::from_bytes(&id).map_err(GitError::during("reading a tree's id"))?;
+    odb.read(oid).map_err(GitError::during(format!("reading tree {oid}")))
+}
+
+fn level<'a>(object: Option<&'a git2::OdbObject<'_>>) -> Result<Level<'a>, GitError> {
+    let Some(object) = object else { return Ok(Level::new()) };
+    let read: Option<Level<'a>> = records(object.data()).collect();
+    read.ok_or_else(|| bad(&object.id().to_string()))
+}
+
+/// `<mode in octal> <name>\0<20 bytes>`, over and over; none for what has another shape.
+fn records(bytes: &[u8]) -> impl Iterator<Item = Option<(&[u8], Item)>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
         }
-        Ok(level)
-    }
+        let found = record(rest);
+        rest = found.map_or(&[], |(_, _, after)| after);
+        Some(found.map(|(name, item, _)| (name, item)))
+    })
 }
 
 fn record(bytes: &[u8]) -> Option<(&[u8], Item, &[u8])> {

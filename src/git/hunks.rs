@@ -66,7 +66,7 @@ fn hunks_of(path: &str, items: [Option<Item>; 3], texts: &[String; 3]) -> Vec<Hu
 fn merged(texts: &[String; 3]) -> Option<String> {
     let mut inputs = [git2::MergeFileInput::new(), git2::MergeFileInput::new(), git2::MergeFileInput::new()];
     for (input, text) in inputs.iter_mut().zip(texts) {
-        input.content(text.as_bytes());
+        input.content(text.as_bytes()).path(std::path::Path::new("file"));
     }
     let mut options = git2::MergeFileOptions::new();
     options.style_diff3(true).marker_size(MARKER);
@@ -121,6 +121,7 @@ mod tests {
 
     #[test]
     fn the_disagreeing_lines_of_each_side_are_found() {
+        let _library_is_up = git2::Config::new().unwrap();
         let texts = ["a\nb\nc\n", "a\nours\nc\n", "a\ntheirs\nc\n"].map(str::to_owned);
         let hunks = regions("f", &merged(&texts).unwrap());
         assert_eq!(hunks.len(), 1);

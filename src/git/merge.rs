@@ -13,7 +13,11 @@ use crate::names::{CommitId, TreeId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Base<'a> {
     /// Where the histories parted: git finds it.
-    Natural,
+    Natural {
+        /// A commit that has the same ancestors as the tip, as far as the candidate can share them: the tip itself, or
+        /// the one that a chain of new commits was begun on, which spares walking the chain.
+        seen_from: &'a CommitId,
+    },
     /// This commit: for a candidate stacked on another, a replayed commit, a reversal.
     Explicit(&'a CommitId),
 }
@@ -41,7 +45,8 @@ impl Repository {
     /// Whether `base..head` would merge cleanly into `tip` now. Writes no ref.
     pub fn probe(&self, tip: &CommitId, base: &CommitId, head: &CommitId) -> Result<Probe, GitError> {
         let session = Session::open(self)?;
-        let from = if session.is_ancestor(base, tip)? { Base::Natural } else { Base::Explicit(base) };
+        let from =
+            if session.is_ancestor(base, tip)? { Base::Natural { seen_from: tip } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {
             Merged::Clean { .. } => Probe::Clean,
             Merged::Conflict { staged, .. } => {
@@ -56,7 +61,7 @@ impl Session {
     /// Merges `theirs` into `ours` and gives the tree, or the conflict.
     pub(crate) fn merge(&self, base: Base<'_>, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
         let bases = match base {
-            Base::Natural => self.merge_bases(ours, theirs)?,
+            Base::Natural { seen_from } => self.merge_bases(seen_from, theirs)?,
             Base::Explicit(base) => vec![base.clone()],
         };
         if let Some(tree) = self.overlay(&bases, ours, theirs)? {
@@ -65,7 +70,7 @@ impl Session {
         // git reads objects from the disk only.
         self.persist()?;
         let explicit = match base {
-            Base::Natural => None,
+            Base::Natural { .. } => None,
             Base::Explicit(base) => Some(base),
         };
         let answer = merge_tree::merge(&self.folder, explicit, ours, theirs)?;
@@ -81,11 +86,10 @@ impl Session {
         if !self.overlay_allowed {
             return Ok(None);
         }
-        let trees = [base, ours, theirs].map(|id| self.tree_oid(id));
-        let [base, ours, theirs] = trees;
-        let Some((tree, written)) = overlay::lay(&self.repo, base?, ours?, theirs?)? else { return Ok(None) };
-        self.made(written);
-        Ok(Some(TreeId::new(tree.to_string())))
+        let trees = [self.tree_oid(base)?, self.tree_oid(ours)?, self.tree_oid(theirs)?];
+        let Some(laid) = overlay::lay(&self.repo, &mut self.known.borrow_mut(), trees)? else { return Ok(None) };
+        self.made(laid.written);
+        Ok(Some(TreeId::new(laid.tree.to_string())))
     }
 
     /// Whether a commit can be read here.

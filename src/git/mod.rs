@@ -3,6 +3,7 @@
 //! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
 //! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
 
+mod checkouts;
 mod commit;
 mod differences;
 mod durable;
@@ -11,6 +12,7 @@ mod found;
 mod history;
 mod hunks;
 mod identity;
+mod log;
 mod merge;
 mod merge_tree;
 mod overlay;
@@ -22,7 +24,10 @@ mod swap;
 mod version;
 mod weight;
 
-pub(crate) use differences::{Change, Differences, Item, LINK};
+pub(crate) use checkouts::{bring_along, bring_along_command, obstacles};
+#[cfg(test)]
+pub(crate) use differences::Change;
+pub(crate) use differences::{Differences, Item, LINK};
 pub use error::GitError;
 pub use found::Founding;
 pub use history::{CommitInfo, Signature};

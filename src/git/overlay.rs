@@ -9,22 +9,48 @@ use git2::{Delta, Oid, Repository, Tree};
 
 use super::GitError;
 
+/// What a side added or modified since base.
 type Paths = BTreeMap<Vec<u8>, (i32, Oid)>;
 
-/// `ours` with the changes from `base` to `theirs` laid over it, and the trees written for it; none where a guard fails.
-pub(super) fn lay(repo: &Repository, base: Oid, ours: Oid, theirs: Oid) -> Result<Option<(Oid, Vec<Oid>)>, GitError> {
+/// What the tip has changed since a base: kept while a chain grows, or each entry would compare the whole chain again.
+#[derive(Default)]
+pub(super) struct Known {
+    /// By base: the tip's tree, and its changes; none if it deleted anything.
+    tips: BTreeMap<Oid, (Oid, Option<Paths>)>,
+}
+
+/// A tree that was laid, and the trees written for it.
+pub(super) struct Laid {
+    pub(super) tree: Oid,
+    pub(super) written: Vec<Oid>,
+}
+
+/// `ours` with the changes from `base` to `theirs` laid over it; none where a guard fails.
+pub(super) fn lay(
+    repo: &Repository,
+    known: &mut Known,
+    [base, ours, theirs]: [Oid; 3],
+) -> Result<Option<Laid>, GitError> {
     let during = || GitError::during("laying changes over the tip");
-    let [base, ours, theirs] = [base, ours, theirs].map(|id| repo.find_tree(id).map_err(during()));
-    let (base, ours, theirs) = (base?, ours?, theirs?);
-    let (Some(one), Some(two)) = (additions(repo, &base, &ours)?, additions(repo, &base, &theirs)?) else {
-        return Ok(None);
+    let tree = |id: Oid| repo.find_tree(id).map_err(during());
+    let (base_tree, ours_tree, theirs_tree) = (tree(base)?, tree(ours)?, tree(theirs)?);
+    let mut one = match known.tips.remove(&base) {
+        Some((tip, paths)) if tip == ours => paths,
+        _ => additions(repo, &base_tree, &ours_tree)?,
     };
-    if !apart(&one, &two) {
-        return Ok(None);
-    }
-    let mut laying = Laying { repo, written: Vec::new() };
-    let root = laying.tree(Some(&base), &ours, &theirs).map_err(during())?;
-    Ok(Some((root, laying.written)))
+    let two = additions(repo, &base_tree, &theirs_tree)?;
+    let laid = match (one.as_mut(), two) {
+        (Some(one), Some(two)) if apart(one, &two) => {
+            one.extend(two);
+            let mut laying = Laying { repo, written: Vec::new() };
+            let tree = laying.tree(Some(&base_tree), &ours_tree, &theirs_tree).map_err(during())?;
+            Some(Laid { tree, written: laying.written })
+        }
+        _ => None,
+    };
+    let tip = laid.as_ref().map_or(ours, |laid| laid.tree);
+    known.tips.insert(base, (tip, one));
+    Ok(laid)
 }
 
 /// What a side added or modified since base; none if it deleted anything (a change of type counts as a deletion).
@@ -43,15 +69,20 @@ fn additions(repo: &Repository, base: &Tree<'_>, side: &Tree<'_>) -> Result<Opti
     Ok(Some(paths))
 }
 
-/// No path changed by both unless to the same thing, and none a folder of another.
+/// No path changed by both unless to the same thing, and none a folder of another. Costs what `two` holds.
 fn apart(one: &Paths, two: &Paths) -> bool {
-    one.iter().all(|(path, item)| two.get(path).is_none_or(|other| other == item))
-        && one.keys().all(|path| !has_folder_in(path, two))
-        && two.keys().all(|path| !has_folder_in(path, one))
+    two.iter().all(|(path, item)| {
+        one.get(path).is_none_or(|other| other == item) && !has_folder_of(path, one) && !has_below(path, one)
+    })
 }
 
-fn has_folder_in(path: &[u8], paths: &Paths) -> bool {
+fn has_folder_of(path: &[u8], paths: &Paths) -> bool {
     path.iter().enumerate().any(|(at, byte)| *byte == b'/' && paths.contains_key(&path[..at]))
+}
+
+fn has_below(path: &[u8], paths: &Paths) -> bool {
+    let below = [path, b"/"].concat();
+    paths.range(below.clone()..).next().is_some_and(|(first, _)| first.starts_with(&below))
 }
 
 struct Laying<'a> {

@@ -44,10 +44,14 @@ impl Repository {
         Ok(())
     }
 
-    /// The same, and neither the ref nor what it holds is lost in a power cut.
+    /// The same, and the ref is not lost in a power cut; see [`Repository::sync_objects`] for what it holds.
     pub fn hold_durably(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
-        sync_objects(self.common_dir())?;
         durably(|| self.hold(refname, at))
+    }
+
+    /// Makes every object durable that any process has written so far.
+    pub fn sync_objects(&self) -> Result<(), GitError> {
+        sync_objects(self.common_dir())
     }
 
     /// Lets go of `refname`; nothing happens if it is gone already.

@@ -9,6 +9,7 @@ use git2::{ObjectType, Oid};
 use super::differences::{self, Differences, Item};
 use super::durable::{durably, sync_objects};
 use super::history::{commit_info_in, find, is_ancestor_in, merge_bases_in};
+use super::overlay::Known;
 use super::refs::tip_in;
 use super::{CommitInfo, GitError, Repository, Signature, oid};
 use crate::names::{BranchRef, CommitId, TreeId};
@@ -21,6 +22,7 @@ pub(crate) struct Session {
     /// Whether git wrote objects for us, which it does not sync.
     pub(super) unsynced: Cell<bool>,
     pub(super) overlay_allowed: bool,
+    pub(super) known: RefCell<Known>,
     signs: bool,
 }
 
@@ -45,7 +47,19 @@ impl Session {
         let signs = config.get_bool("commit.gpgsign").unwrap_or(false);
         let overlay_allowed = is_plain(folder, &repo, &config)?;
         let pending = RefCell::default();
-        Ok(Self { folder: folder.clone(), repo, pending, unsynced: Cell::new(false), overlay_allowed, signs })
+        Ok(Self {
+            folder: folder.clone(),
+            repo,
+            pending,
+            unsynced: Cell::new(false),
+            overlay_allowed,
+            known: RefCell::default(),
+            signs,
+        })
+    }
+
+    pub(crate) fn folder(&self) -> &Repository {
+        &self.folder
     }
 
     pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {

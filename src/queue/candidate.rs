@@ -1,0 +1,216 @@
+//! One entry's turn: merged by the ladder onto the tip, held to the tree law, made a commit.
+//!
+//! Makes objects in memory and moves nothing, so that a turn can be taken back. A conflict is a value.
+
+use std::collections::BTreeMap;
+
+use super::entry::{Change, Entry, Strategy};
+use super::law::{self, Case, Moved};
+use super::message;
+use super::record::Step;
+use super::{QueueError, inspect};
+use crate::event::LandedBy;
+use crate::git::{Base, CommitInfo, Identity, Merged, NewCommit, Session, Signature, Staged, shown};
+use crate::names::{CommitId, TreeId};
+
+/// What entries land on: the tip, or the end of the chain that is being made.
+#[derive(Clone, Debug)]
+pub(super) struct Ground {
+    pub(super) tip: CommitId,
+    /// A commit with the same ancestors, as far as candidates can share them.
+    pub(super) history: CommitId,
+}
+
+/// A conflict, with what it takes to explain it.
+#[derive(Debug)]
+pub(super) struct Clash {
+    pub(super) base: CommitId,
+    pub(super) ours: CommitId,
+    pub(super) theirs: CommitId,
+    pub(super) staged: Vec<Staged>,
+}
+
+/// What came of a turn.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Land(Step),
+    Empty,
+    Conflict(Clash),
+    Failed(String),
+}
+
+/// A clean merge.
+struct Clean {
+    tree: TreeId,
+    by: LandedBy,
+}
+
+/// One merge to be made: from `base` if given, else from where the histories parted.
+struct Ask<'a> {
+    base: Base<'a>,
+    ours: &'a CommitId,
+    theirs: &'a CommitId,
+}
+
+/// A turn that ended early, as a value.
+type Early<T> = Result<Result<T, Turn>, QueueError>;
+
+/// Lets `entry` take its turn on `ground`.
+pub(super) fn turn(session: &Session, entry: &Entry, ground: &Ground, who: &Identity) -> Result<Turn, QueueError> {
+    let (from, to) = ends(entry);
+    let changes = session.differences(&session.tree_of(from)?, &session.tree_of(to)?)?;
+    if let Some(objection) = inspect::objection(session, &changes)? {
+        return Ok(Turn::Failed(objection));
+    }
+    let maker = Maker { session, entry, who };
+    let turn = match (entry.change, entry.strategy) {
+        (Change::Apply, Strategy::Rebase) => maker.replay(ground)?,
+        _ => maker.merge_whole(ground)?,
+    };
+    Ok(turn.unwrap_or_else(|early| early))
+}
+
+fn ends(entry: &Entry) -> (&CommitId, &CommitId) {
+    match entry.change {
+        Change::Apply => (&entry.base, &entry.head),
+        Change::Revert => (&entry.head, &entry.base),
+    }
+}
+
+struct Maker<'a> {
+    session: &'a Session,
+    entry: &'a Entry,
+    who: &'a Identity,
+}
+
+impl Maker<'_> {
+    /// The whole candidate at once: squash, merge, or a reversal.
+    fn merge_whole(&self, ground: &Ground) -> Early<Turn> {
+        let (from, to) = ends(self.entry);
+        let ask = Ask { base: self.base(ground, from)?, ours: &ground.tip, theirs: to };
+        let clean = match self.merged(&ask)? {
+            Ok(clean) => clean,
+            Err(early) => return Ok(Err(early)),
+        };
+        if clean.tree == self.session.tree_of(&ground.tip)? {
+            return Ok(Ok(Turn::Empty));
+        }
+        let commits = self.commits(ground)?;
+        let mut parents = vec![ground.tip.clone()];
+        if self.entry.strategy == Strategy::Merge && self.entry.change == Change::Apply {
+            parents.push(self.entry.head.clone());
+        }
+        let text = message::of_whole(self.entry, &commits);
+        let message = message::with_trailers(&text, &self.entry.ticket, Some(&self.entry.land));
+        let author = match self.entry.change {
+            Change::Apply => self.session.commit_info(&self.entry.head)?.author,
+            Change::Revert => self.committer(),
+        };
+        let new = NewCommit { tree: clean.tree.clone(), parents, author, committer: self.committer(), message };
+        let commit = self.session.commit(&new)?;
+        Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: clean.tree, landed_by: clean.by })))
+    }
+
+    /// Each commit by itself, its parent as the merge base. What changes nothing any more is left out.
+    fn replay(&self, ground: &Ground) -> Early<Turn> {
+        let commits = self.commits(ground)?;
+        if let Some(merge) = commits.iter().find(|commit| commit.parents.len() != 1) {
+            let reason =
+                format!("{} is a merge commit, which cannot be replayed; use squash or merge", merge.id.short());
+            return Ok(Err(Turn::Failed(reason)));
+        }
+        let mut tip = ground.tip.clone();
+        let mut last = None;
+        let mut by = LandedBy::Overlay;
+        for commit in &commits {
+            let ask = Ask { base: Base::Explicit(&commit.parents[0]), ours: &tip, theirs: &commit.id };
+            let clean = match self.merged(&ask)? {
+                Ok(clean) => clean,
+                Err(early) => return Ok(Err(early)),
+            };
+            if clean.tree == self.session.tree_of(&tip)? {
+                continue;
+            }
+            if clean.by == LandedBy::Merge {
+                by = LandedBy::Merge;
+            }
+            let new = self.replayed(commit, clean.tree, tip, None);
+            tip = self.session.commit(&new)?;
+            last = Some((commit, new));
+        }
+        let Some((commit, new)) = last else { return Ok(Ok(Turn::Empty)) };
+        // One commit per land id: the last, whose presence says that all of them are there.
+        let parent = new.parents.into_iter().next().unwrap_or(tip);
+        let new = self.replayed(commit, new.tree, parent, Some(&self.entry.land));
+        let commit = self.session.commit(&new)?;
+        Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: new.tree, landed_by: by })))
+    }
+
+    fn replayed(&self, commit: &CommitInfo, tree: TreeId, parent: CommitId, land: Option<&str>) -> NewCommit {
+        let message = message::with_trailers(&commit.message, &self.entry.ticket, land);
+        let (author, committer) = (commit.author.clone(), self.committer());
+        NewCommit { tree, parents: vec![parent], author, committer, message }
+    }
+
+    /// A candidate whose base is part of the target merges as git merges; one stacked on something that landed in
+    /// another shape, and a reversal, count from their own base.
+    fn base<'a>(&self, ground: &'a Ground, from: &'a CommitId) -> Result<Base<'a>, QueueError> {
+        let natural = self.entry.change == Change::Apply && self.session.is_ancestor(from, &ground.history)?;
+        Ok(if natural { Base::Natural { seen_from: &ground.history } } else { Base::Explicit(from) })
+    }
+
+    /// What the candidate is made of, oldest first.
+    fn commits(&self, ground: &Ground) -> Result<Vec<CommitInfo>, QueueError> {
+        const MOST: usize = 10_000;
+        Ok(self.session.commits(&[&self.entry.base, &ground.history], &self.entry.head, MOST)?)
+    }
+
+    /// By the ladder, and held to the tree law.
+    fn merged(&self, ask: &Ask<'_>) -> Early<Clean> {
+        match self.session.merge(ask.base, ask.ours, ask.theirs)? {
+            Merged::Clean { tree, by, bases } => {
+                let clean = Clean { tree, by };
+                Ok(match self.breach(ask, &bases, &clean)? {
+                    None => Ok(clean),
+                    Some(path) => Err(Turn::Failed(format!(
+                        "BUG: its merge breaks the tree law at {}; nothing was moved and everything is kept",
+                        shown(&path)
+                    ))),
+                })
+            }
+            Merged::Conflict { staged, bases } => {
+                let base = bases.into_iter().next().unwrap_or_else(|| self.entry.base.clone());
+                Ok(Err(Turn::Conflict(Clash { base, ours: ask.ours.clone(), theirs: ask.theirs.clone(), staged })))
+            }
+        }
+    }
+
+    fn breach(&self, ask: &Ask<'_>, bases: &[CommitId], clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
+        let session = self.session;
+        let Some((base, others)) = bases.split_first() else { return Ok(None) };
+        let (base, ours) = (session.tree_of(base)?, session.tree_of(ask.ours)?);
+        let theirs = session.differences(&base, &session.tree_of(ask.theirs)?)?;
+        let step = session.differences(&ours, &clean.tree)?;
+        let mut tip = BTreeMap::new();
+        for path in theirs.keys() {
+            tip.insert(path.clone(), session.item_at(&ours, path)?);
+        }
+        let mut unknown = std::collections::BTreeSet::new();
+        for other in others {
+            unknown.extend(session.differences(&base, &session.tree_of(other)?)?.into_keys());
+        }
+        let case = Case { theirs: &theirs, step: &step, tip: &tip, unknown: &unknown };
+        let breach = law::breach(&case, &Moved::default());
+        if breach.is_none() || clean.by == LandedBy::Overlay {
+            return Ok(breach);
+        }
+        let moved = Moved::of([&session.differences(&base, &ours)?, &theirs]);
+        Ok(law::breach(&case, &moved))
+    }
+
+    /// The date is the entry's, so that a repeat makes the same commit.
+    fn committer(&self) -> Signature {
+        let who = self.who.clone();
+        Signature { name: who.name, email: who.email, seconds: self.entry.added_at, offset_minutes: 0 }
+    }
+}

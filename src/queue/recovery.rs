@@ -1,0 +1,90 @@
+//! After a crash: did the ref move, or not?
+//!
+//! The decision is a pure function of the intent and of what the repository shows now.
+
+use std::collections::BTreeMap;
+
+use super::record::{Intent, Step};
+use crate::names::{CommitId, TreeId};
+
+/// What the repository shows now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The target's tip; none if the branch is gone.
+    pub(super) tip: Option<CommitId>,
+    /// Whether the tip is the intent's new commit or has it as an ancestor.
+    pub(super) holds_new: bool,
+    /// Commits since the intent's old tip that carry one of its land ids, by entry: somebody may have rebased them.
+    pub(super) carried: BTreeMap<u64, (CommitId, TreeId)>,
+}
+
+/// What is to be done about an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// These have landed.
+    pub(super) landed: Vec<Step>,
+    /// Whether checkouts of the target may have been left behind by the crash.
+    pub(super) checkouts: Checkouts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checkouts {
+    /// The ref is where the crash left it: they are to be brought along.
+    BringAlong,
+    /// It never moved, or has moved on since: they are the user's.
+    LeaveAlone,
+}
+
+/// Judges an intent. What has not landed is simply still queued: it is merged again, on whatever the tip is now.
+pub(super) fn verdict(intent: &Intent, seen: &Seen) -> Verdict {
+    if seen.tip.is_some() && seen.holds_new {
+        let here = seen.tip.as_ref() == Some(&intent.new);
+        let checkouts = if here { Checkouts::BringAlong } else { Checkouts::LeaveAlone };
+        return Verdict { landed: intent.steps.clone(), checkouts };
+    }
+    let carried = intent.steps.iter().filter_map(|step| {
+        let (commit, tree) = seen.carried.get(&step.entry)?.clone();
+        Some(Step { commit, tree, ..step.clone() })
+    });
+    let landed = if seen.tip.as_ref() == Some(&intent.old) { Vec::new() } else { carried.collect() };
+    Verdict { landed, checkouts: Checkouts::LeaveAlone }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::LandedBy;
+    use crate::names::BranchRef;
+
+    fn step(entry: u64, commit: &str) -> Step {
+        let (commit, tree) = (CommitId::new(commit), TreeId::new(format!("tree of {commit}")));
+        Step { entry, commit, tree, landed_by: LandedBy::Overlay }
+    }
+
+    #[test]
+    fn every_state_that_a_crash_can_leave_has_one_answer() {
+        let intent = Intent {
+            target: BranchRef::from_branch("main"),
+            old: CommitId::new("old"),
+            new: CommitId::new("new"),
+            steps: vec![step(1, "mid"), step(2, "new")],
+        };
+        let none = BTreeMap::new();
+        let one = BTreeMap::from([(1, (CommitId::new("copy"), TreeId::new("tree of copy")))]);
+        let cases: [(&str, Option<&str>, bool, _, &[&str], Checkouts); 7] = [
+            ("the ref moved, nothing after", Some("new"), true, &none, &["mid", "new"], Checkouts::BringAlong),
+            ("the ref moved, then others landed", Some("later"), true, &none, &["mid", "new"], Checkouts::LeaveAlone),
+            ("the ref did not move", Some("old"), false, &none, &[], Checkouts::LeaveAlone),
+            ("a ref that did not move carries nothing", Some("old"), false, &one, &[], Checkouts::LeaveAlone),
+            ("somebody else moved it first", Some("other"), false, &none, &[], Checkouts::LeaveAlone),
+            ("it moved and was rebased since", Some("other"), false, &one, &["copy"], Checkouts::LeaveAlone),
+            ("the branch is gone", None, false, &none, &[], Checkouts::LeaveAlone),
+        ];
+        for (what, tip, holds_new, carried, landed, checkouts) in cases {
+            let seen = Seen { tip: tip.map(CommitId::new), holds_new, carried: carried.clone() };
+            let verdict = verdict(&intent, &seen);
+            let commits: Vec<&str> = verdict.landed.iter().map(|step| step.commit.as_str()).collect();
+            assert_eq!((commits.as_slice(), verdict.checkouts), (landed, checkouts), "{what}");
+        }
+    }
+}

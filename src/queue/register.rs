@@ -1,0 +1,298 @@
+//! The queue's door: adding, listing, retrying and dropping entries, from any process at any time.
+//!
+//! Each change is decided and written under one short lock. Knows nothing of merging.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::book::{Book, Standing};
+use super::entry::{Added, Entry, EntryState, EntryView, NewEntry};
+use super::record::Record;
+use super::{QueueError, message};
+use crate::git::Repository;
+use crate::names::{BranchRef, CommitId, EntryId, slug_of};
+use crate::store::{FileLock, Journal, Position, private_dir};
+
+/// The commit queue of a repository.
+#[derive(Debug)]
+pub struct Queue {
+    pub(super) repo: Repository,
+    folder: PathBuf,
+    read: Mutex<Read>,
+}
+
+/// The journal as far as it has been read.
+#[derive(Debug, Default)]
+struct Read {
+    book: Book,
+    at: Position,
+    warnings: Vec<String>,
+}
+
+/// An entry that was dropped, and the ref that holds its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// The entry.
+    pub entry: EntryId,
+    /// Where its work is.
+    pub rescue_ref: String,
+}
+
+impl Queue {
+    /// Opens the queue of `repo`. Makes nothing but the folder of its state.
+    pub fn open(repo: &Repository) -> Result<Self, QueueError> {
+        let folder = repo.common_dir().join("wave");
+        private_dir(&folder.join("landing"))?;
+        Ok(Self { repo: repo.clone(), folder, read: Mutex::default() })
+    }
+
+    /// Adds a candidate. When this returns, neither the entry nor its commits can be lost.
+    pub fn add(&self, new: NewEntry) -> Result<Added, QueueError> {
+        message::check(&new.ticket)?;
+        let base = self.base_of(&new)?;
+        // Whoever made the commits did not sync them; done before the lock, since it may take a while.
+        self.repo.sync_objects()?;
+        self.change(|book| {
+            if let Some(first) = new.key.as_deref().and_then(|key| book.by_key(key)) {
+                return Ok((Vec::new(), added(book, &first.entry)));
+            }
+            let entry = entry_of(new, base, book.next());
+            self.repo.hold_durably(&entry.keep_ref(), &entry.head)?;
+            let added = added(book, &entry);
+            Ok((vec![Record::Added { entry: Box::new(entry) }], added))
+        })
+    }
+
+    /// Every entry there ever was, in the order they came.
+    pub fn entries(&self) -> Result<Vec<EntryView>, QueueError> {
+        let read = self.refreshed()?;
+        Ok(read.book.all().map(Standing::view).collect())
+    }
+
+    /// The branches that have entries waiting for their turn, sorted.
+    pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
+        let read = self.refreshed()?;
+        let open = read.book.all().filter(|one| !one.state.is_ended());
+        let mut targets: Vec<BranchRef> = open.map(|one| one.entry.target.clone()).collect();
+        targets.sort();
+        targets.dedup();
+        Ok(targets)
+    }
+
+    /// Gives deferred and failed entries another turn; gives back those that did not have one yet. All or none.
+    pub fn retry(&self, which: &[EntryId]) -> Result<Vec<EntryId>, QueueError> {
+        self.change(|book| {
+            let mut records = Vec::new();
+            for id in which {
+                let standing = find(book, id)?;
+                if standing.state != EntryState::Queued {
+                    open(standing)?;
+                    records.push(Record::Requeued { entry: standing.entry.number });
+                }
+            }
+            let ids = records.iter().filter_map(|record| match record {
+                Record::Requeued { entry } => Some(super::entry::id_of(*entry)),
+                _ => None,
+            });
+            let ids = ids.collect();
+            Ok((records, ids))
+        })
+    }
+
+    /// Ends entries. Their work stays, held by a rescue ref. All or none.
+    pub fn drop_entries(&self, which: &[EntryId]) -> Result<Vec<Dropped>, QueueError> {
+        self.settle_crashed(which)?;
+        let dropped = self.change(|book| {
+            let mut standings = Vec::new();
+            for id in which {
+                let standing = find(book, id)?;
+                open(standing)?;
+                if book.is_landing(&standing.entry) {
+                    return Err(QueueError::Landing { entry: id.clone() });
+                }
+                standings.push(standing);
+            }
+            let mut dropped = Vec::new();
+            for standing in &standings {
+                let rescue_ref = self.rescue(&standing.entry)?;
+                dropped.push((standing.entry.clone(), rescue_ref));
+            }
+            Ok((standings.iter().map(|one| Record::Dropped { entry: one.entry.number }).collect(), dropped))
+        })?;
+        for (entry, _) in &dropped {
+            self.repo.release(&entry.keep_ref())?;
+        }
+        Ok(dropped.into_iter().map(|(entry, rescue_ref)| Dropped { entry: entry.id(), rescue_ref }).collect())
+    }
+
+    /// An intent that a crash left open is judged first; one of a living process is not ours to touch.
+    fn settle_crashed(&self, which: &[EntryId]) -> Result<(), QueueError> {
+        let targets: Vec<BranchRef> = {
+            let read = self.refreshed()?;
+            let landing =
+                which.iter().filter_map(|id| read.book.by_id(id)).filter(|one| read.book.is_landing(&one.entry));
+            landing.map(|one| one.entry.target.clone()).collect()
+        };
+        for target in targets {
+            if let Some(lock) = FileLock::try_acquire(&self.landing_lock(&target), "queue drop")? {
+                self.settle(&target, &lock)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds an entry's head by its rescue ref and gives the ref's name. Another candidate of the same ticket that is
+    /// held there already keeps its ref; this one then gets one with its own number.
+    pub(super) fn rescue(&self, entry: &Entry) -> Result<String, QueueError> {
+        let run = entry.run.as_ref().map_or("queue", |run| run.as_str());
+        let plain = format!("refs/wave/rescue/{}/{}", slug_of(run), entry.ticket.slug());
+        let held = self.repo.tip(&BranchRef::new(&plain))?;
+        let free = held.is_none_or(|held| held == entry.head);
+        let name = if free { plain } else { format!("{plain}.{}", entry.id()) };
+        self.repo.hold_durably(&name, &entry.head)?;
+        Ok(name)
+    }
+
+    fn base_of(&self, new: &NewEntry) -> Result<CommitId, QueueError> {
+        let known = |role: &'static str, commit: &CommitId| match self.repo.commit_info(commit) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_transient() => Err(QueueError::Git(error)),
+            Err(_) => Err(QueueError::NoCommit { role, commit: commit.clone() }),
+        };
+        known("head", &new.head)?;
+        let tip = self.tip_of(&new.target)?;
+        let Some(base) = &new.base else {
+            let bases = self.repo.merge_bases(&tip, &new.head)?;
+            let unrelated = || QueueError::Unrelated { head: new.head.clone(), target: new.target.clone() };
+            return bases.into_iter().next().ok_or_else(unrelated);
+        };
+        known("base", base)?;
+        if self.repo.is_ancestor(base, &new.head)? {
+            Ok(base.clone())
+        } else {
+            Err(QueueError::BaseNotBelow { base: base.clone(), head: new.head.clone() })
+        }
+    }
+
+    pub(super) fn tip_of(&self, target: &BranchRef) -> Result<CommitId, QueueError> {
+        if let Some(tip) = self.repo.tip(target)? {
+            return Ok(tip);
+        }
+        let branches = self.repo.branches()?;
+        let alike = |name: &String| strsim::jaro_winkler(name, target.branch());
+        let nearest = branches.into_iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+        let nearest = nearest.filter(|name| alike(name) > 0.7);
+        Err(QueueError::MissingTarget { target: target.clone(), nearest })
+    }
+
+    pub(super) fn landing_lock(&self, target: &BranchRef) -> PathBuf {
+        self.folder.join("landing").join(format!("{}.lock", slug_of(target.branch())))
+    }
+
+    /// Reads on, and gives what `ask` makes of the book.
+    pub(super) fn look<T>(&self, ask: impl FnOnce(&Book) -> T) -> Result<T, QueueError> {
+        Ok(ask(&self.refreshed()?.book))
+    }
+
+    /// Warnings of the journal since the last call.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock_read().warnings)
+    }
+
+    /// Under the journal's lock: reads on, lets `decide` say what is to be written, writes it and syncs it.
+    pub(super) fn change<T>(
+        &self,
+        decide: impl FnOnce(&Book) -> Result<(Vec<Record>, T), QueueError>,
+    ) -> Result<T, QueueError> {
+        let mut read = self.lock_read();
+        let _lock = FileLock::block(&self.folder.join("lock"))?;
+        let opened = Journal::open_at(&self.journal(), read.at)?;
+        read.take_in(opened.records, opened.journal.end());
+        read.warnings.extend(opened.warning);
+        let (records, value) = decide(&read.book)?;
+        if !records.is_empty() {
+            let mut journal = opened.journal;
+            journal.append_all(&records)?;
+            if let Err(error) = journal.sync() {
+                // What is on the disk now is unknown: everything is read again.
+                *read = Read::default();
+                return Err(error.into());
+            }
+            read.take_in(records, journal.end());
+        }
+        Ok(value)
+    }
+
+    fn refreshed(&self) -> Result<MutexGuard<'_, Read>, QueueError> {
+        let mut read = self.lock_read();
+        let tail = Journal::read_from(&self.journal(), read.at)?;
+        read.take_in(tail.records, tail.next);
+        Ok(read)
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+
+    fn lock_read(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read {
+    fn take_in(&mut self, records: Vec<Record>, at: Position) {
+        for record in records {
+            self.book.apply(record);
+        }
+        self.at = at;
+    }
+}
+
+fn entry_of(new: NewEntry, base: CommitId, number: u64) -> Entry {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Entry {
+        number,
+        key: new.key,
+        ticket: new.ticket,
+        title: new.title,
+        run: new.run,
+        target: new.target,
+        base,
+        land: land_id(&new.head, number),
+        head: new.head,
+        message: new.message,
+        priority: new.priority,
+        strategy: new.strategy,
+        change: new.change,
+        added_at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+    }
+}
+
+/// 128 bits that nobody is given twice: two keyed hashes, each with keys from the system's randomness. Clones of a
+/// repository may give the same number to the same head in the same second.
+fn land_id(head: &CommitId, number: u64) -> String {
+    let part = || RandomState::new().hash_one((head.as_str(), number, std::process::id(), SystemTime::now()));
+    format!("{:016x}{:016x}", part(), part())
+}
+
+fn added(book: &Book, entry: &Entry) -> Added {
+    let before = book.queued(&entry.target).iter().filter(|other| other.order() < entry.order()).count();
+    Added { entry: entry.id(), ticket: entry.ticket.clone(), position: before + 1 }
+}
+
+fn find<'a>(book: &'a Book, id: &EntryId) -> Result<&'a Standing, QueueError> {
+    book.by_id(id).ok_or_else(|| {
+        let ids = book.all().map(|one| one.entry.id());
+        let nearest = ids.min_by_key(|other| strsim::levenshtein(other.as_str(), id.as_str()));
+        QueueError::NoEntry { asked: id.as_str().to_owned(), nearest }
+    })
+}
+
+fn open(standing: &Standing) -> Result<(), QueueError> {
+    if standing.state.is_ended() {
+        return Err(QueueError::Ended { entry: standing.entry.id(), state: standing.state.as_str() });
+    }
+    Ok(())
+}
