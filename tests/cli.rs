@@ -5,8 +5,28 @@ mod common;
 use common::TestRepo;
 
 const COMMANDS: &[&str] = &[
-    "run", "plan", "validate", "status", "watch", "logs", "diff", "explain", "report", "resume", "stop", "retry", "undo", "queue",
-    "import", "init", "doctor", "clean", "demo", "schema", "completions", "man",
+    "run",
+    "plan",
+    "validate",
+    "status",
+    "watch",
+    "logs",
+    "diff",
+    "explain",
+    "report",
+    "resume",
+    "stop",
+    "retry",
+    "undo",
+    "queue",
+    "import",
+    "init",
+    "doctor",
+    "clean",
+    "demo",
+    "schema",
+    "completions",
+    "man",
 ];
 
 #[test]
@@ -41,7 +61,10 @@ fn an_error_is_json_for_a_program() {
     let error = &said.json()["error"];
     assert_eq!(error["kind"], "usage");
     let problem = &error["problems"][0];
-    assert_eq!((&problem["file"], &problem["line"], &problem["field"]), (&"bad.toml".into(), &4.into(), &"needs[0]".into()));
+    assert_eq!(
+        (&problem["file"], &problem["line"], &problem["field"]),
+        (&"bad.toml".into(), &4.into(), &"needs[0]".into())
+    );
     assert!(said.stderr.contains("bad.toml:4"), "{}", said.stderr);
 }
 
@@ -50,7 +73,15 @@ fn nothing_has_run_yet_is_said_plainly() {
     let repo = TestRepo::new();
     repo.wave(&["resume"]).exits(0);
     repo.wave(&["stop"]).exits(0);
-    for command in [&["status"][..], &["report"], &["explain", "A"], &["logs", "A"], &["diff", "A"], &["retry", "A"], &["undo", "A"]] {
+    for command in [
+        &["status"][..],
+        &["report"],
+        &["explain", "A"],
+        &["logs", "A"],
+        &["diff", "A"],
+        &["retry", "A"],
+        &["undo", "A"],
+    ] {
         let said = repo.wave(command);
         assert!(matches!(said.code, Some(0 | 2)), "{command:?}: {:?} {}", said.code, said.stderr);
         assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
@@ -83,9 +114,19 @@ fn configuration_is_layered_and_its_errors_are_found_at_once() {
 #[test]
 fn closed_pipes_and_odd_arguments_never_panic() {
     let repo = TestRepo::new();
-    for args in [&["run", "\u{0}"][..0], &["plan", "/dev/null"], &["validate", "/"], &["report", "\u{1b}[31m"], &["queue", "add", "--ticket", "", "HEAD"]] {
+    for args in [
+        &["run", "\u{0}"][..0],
+        &["plan", "/dev/null"],
+        &["validate", "/"],
+        &["report", "\u{1b}[31m"],
+        &["queue", "add", "--ticket", "", "HEAD"],
+    ] {
         let said = repo.wave(args);
-        assert!(!said.stderr.contains("panicked") && said.code.is_some_and(|code| code < 100), "{args:?}: {}", said.stderr);
+        assert!(
+            !said.stderr.contains("panicked") && said.code.is_some_and(|code| code < 100),
+            "{args:?}: {}",
+            said.stderr
+        );
     }
     let mut command = repo.wave_command(repo.root(), &["--help"]);
     let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();

@@ -15,6 +15,7 @@ mod faces;
 mod import;
 mod init;
 mod nearest;
+mod queue;
 mod resume;
 mod retry;
 mod run;
@@ -78,6 +79,9 @@ enum Command {
     /// Print the manual pages, as troff
     #[command(after_help = "Example: git wave man | man -l -")]
     Man,
+    /// The commit queue by itself: add, list, process, retry, drop
+    #[command(after_help = "Example: git wave queue add --ticket AUTH-002 feature/register && git wave queue process")]
+    Queue(queue::Args),
     Validate(validate::Args),
     Import(import::Args),
     Init(init::Args),
@@ -108,6 +112,7 @@ fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
         Command::Retry(args) => retry::run(args, face),
         Command::Undo(args) => undo::run(args, face),
         Command::Diff(args) => diff::run(args, face),
+        Command::Queue(args) => queue::run(args, face),
         Command::Validate(args) => validate::run(args, face),
         Command::Import(args) => import::run(args, face),
         Command::Init(args) => init::run(args, face),

@@ -233,7 +233,9 @@ impl<'a> Check<'a> {
         for ticket in self.tickets.iter().filter(|ticket| ticket.standing == Standing::Held) {
             let message = match waiting.get(&ticket.id) {
                 None => format!("{:?} is held and does not run", ticket.id),
-                Some(waiting) => format!("{:?} is held: it does not run, nor what waits for it: {}", ticket.id, census(waiting)),
+                Some(waiting) => {
+                    format!("{:?} is held: it does not run, nor what waits for it: {}", ticket.id, census(waiting))
+                }
             };
             let hint = "decide on it in the backlog";
             self.problems.push(Problem::warning(ticket.place.clone(), message).hint(hint));

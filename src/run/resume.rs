@@ -106,7 +106,7 @@ impl Past {
         let attempts = told.attempts.max(entry.map_or(0, |(attempt, _)| attempt));
         let id = &plan.ticket(ticket).id;
         let known = match entry.map(|(_, view)| (view, &view.state)) {
-            Some((view, EntryState::Queued | EntryState::Verifying)) => {
+            Some((view, EntryState::Queued)) => {
                 self.queued.push((view.entry.clone(), ticket));
                 Known::Queued { attempts }
             }
@@ -163,7 +163,7 @@ fn known_of(state: &EntryState) -> Known {
         EntryState::Empty => Known::Empty,
         EntryState::Deferred(deferral) => Known::Deferred(deferral.reason),
         EntryState::Failed { reason } => Known::Failed(reason.clone()),
-        EntryState::Queued | EntryState::Verifying | EntryState::Dropped => Known::Attempted { attempts: 0 },
+        EntryState::Queued | EntryState::Dropped => Known::Attempted { attempts: 0 },
     }
 }
 
