@@ -20,6 +20,7 @@ mod program;
 mod refs;
 mod repository;
 mod session;
+mod stale;
 mod swap;
 mod version;
 mod weight;
