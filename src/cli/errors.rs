@@ -39,7 +39,15 @@ impl From<StoreError> for CliError {
 
 impl From<QueueError> for CliError {
     fn from(error: QueueError) -> Self {
-        Self::refused(error.to_string())
+        let usage = Self::usage(error.to_string());
+        match error {
+            QueueError::Git(error) => error.into(),
+            QueueError::Store(error) => error.into(),
+            QueueError::Landing { .. } => Self::refused(usage.message).hint("wait for `git wave queue process` to end"),
+            QueueError::MissingTarget { nearest: Some(branch), .. } => usage.hint(format!("did you mean {branch}?")),
+            QueueError::NoEntry { nearest: Some(entry), .. } => usage.hint(format!("did you mean {entry}?")),
+            _ => usage,
+        }
     }
 }
 

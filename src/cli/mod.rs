@@ -20,6 +20,7 @@ mod logs;
 mod look;
 mod nearest;
 mod plan;
+mod queue;
 mod report;
 mod resume;
 mod retry;
@@ -94,6 +95,9 @@ enum Command {
     /// Take back what a run or a ticket landed, by commits that revert it
     #[command(after_help = "Example: git wave undo AUTH-002")]
     Undo(undo::Args),
+    /// The commit queue by itself: add, list, process, retry, drop
+    #[command(after_help = "Example: git wave queue add --ticket AUTH-002 feature/register && git wave queue process")]
+    Queue(queue::Args),
     Import(import::Args),
     Init(init::Args),
     /// Look at this machine and this repository
@@ -148,6 +152,7 @@ fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
         Command::Stop(args) => stop::run(args, face),
         Command::Retry(args) => retry::run(args, face),
         Command::Undo(args) => undo::run(args, face),
+        Command::Queue(args) => queue::run(args, face),
         Command::Import(args) => import::run(args, face),
         Command::Init(args) => init::run(args, face),
         Command::Doctor(args) => doctor::run(args, face),

@@ -131,7 +131,7 @@ fn at(checkout: &Path, path: &[u8]) -> PathBuf {
 /// Done twice, it does nothing the second time.
 pub(crate) fn bring_along(checkout: &Path, old: &CommitId, new: &CommitId) -> Result<(), GitError> {
     // Exit 1 says that some files are dirty, which they may be.
-    Program::new(checkout).args(["update-index", "-q", "--refresh"]).run(&[0, 1])?;
+    Program::new(checkout).args(["update-index", "--refresh"]).run(&[0, 1])?;
     Program::new(checkout).args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]).run(&[0])?;
     Ok(())
 }

@@ -22,6 +22,7 @@ mod refs;
 mod repository;
 mod session;
 mod snapshot;
+mod stale;
 mod swap;
 mod tree_edit;
 mod version;

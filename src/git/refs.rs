@@ -38,10 +38,11 @@ impl Repository {
     /// Holds `at` by `refname`, which must be below `refs/wave/`; moves the ref if it is there.
     pub fn hold(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
         ours(refname)?;
-        let repo = self.open()?;
-        repo.reference(refname, super::oid(at)?, true, "held by git-wave")
-            .map_err(GitError::during(format!("holding {} by {refname}", at.short())))?;
-        Ok(())
+        let at_oid = super::oid(at)?;
+        self.past_stale_lock(refname, || {
+            let made = self.open()?.reference(refname, at_oid, true, "held by git-wave").map(|_| ());
+            made.map_err(GitError::during(format!("holding {} by {refname}", at.short())))
+        })
     }
 
     /// The same, and the ref is not lost in a power cut; see [`Repository::sync_objects`] for what it holds.
@@ -57,14 +58,16 @@ impl Repository {
     /// Lets go of `refname`; nothing happens if it is gone already.
     pub fn release(&self, refname: &str) -> Result<(), GitError> {
         ours(refname)?;
-        let repo = self.open()?;
-        let found = repo.find_reference(refname).and_then(|mut reference| reference.delete());
-        match found {
-            Err(error) if error.code() != ErrorCode::NotFound => {
-                Err(GitError::during(format!("releasing {refname}"))(error))
+        self.past_stale_lock(refname, || {
+            let repo = self.open()?;
+            let found = repo.find_reference(refname).and_then(|mut reference| reference.delete());
+            match found {
+                Err(error) if error.code() != ErrorCode::NotFound => {
+                    Err(GitError::during(format!("releasing {refname}"))(error))
+                }
+                _ => Ok(()),
             }
-            _ => Ok(()),
-        }
+        })
     }
 
     /// Every ref of ours whose name begins with `prefix`, sorted by name.

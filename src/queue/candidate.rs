@@ -101,7 +101,7 @@ impl Maker<'_> {
             parents.push(self.entry.head.clone());
         }
         let text = message::of_whole(self.entry, &commits);
-        let message = message::with_trailers(&text, &self.entry.ticket, Some(&self.entry.land));
+        let message = message::with_trailers(&text, &self.entry.ticket, &self.entry.land);
         let author = match self.entry.change {
             Change::Apply => self.session.commit_info(&self.entry.head)?.author,
             Change::Revert => self.committer(),
@@ -119,8 +119,8 @@ impl Maker<'_> {
                 format!("{} is a merge commit, which cannot be replayed; use squash or merge", merge.id.short());
             return Ok(Err(Turn::Failed(reason)));
         }
+        let mut landed = None;
         let mut tip = ground.tip.clone();
-        let mut last = None;
         let mut by = LandedBy::Overlay;
         for commit in &commits {
             let ask = Ask { base: Base::Explicit(&commit.parents[0]), ours: &tip, theirs: &commit.id };
@@ -134,20 +134,15 @@ impl Maker<'_> {
             if clean.by == LandedBy::Merge {
                 by = LandedBy::Merge;
             }
-            let new = self.replayed(commit, clean.tree, tip, None);
-            tip = self.session.commit(&new)?;
-            last = Some((commit, new));
+            tip = self.session.commit(&self.replayed(commit, clean.tree.clone(), tip))?;
+            landed = Some(clean.tree);
         }
-        let Some((commit, new)) = last else { return Ok(Ok(Turn::Empty)) };
-        // One commit per land id: the last, whose presence says that all of them are there.
-        let parent = new.parents.into_iter().next().unwrap_or(tip);
-        let new = self.replayed(commit, new.tree, parent, Some(&self.entry.land));
-        let commit = self.session.commit(&new)?;
-        Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: new.tree, landed_by: by })))
+        let step = |tree| Turn::Land(Step { entry: self.entry.number, commit: tip, tree, landed_by: by });
+        Ok(Ok(landed.map_or(Turn::Empty, step)))
     }
 
-    fn replayed(&self, commit: &CommitInfo, tree: TreeId, parent: CommitId, land: Option<&str>) -> NewCommit {
-        let message = message::with_trailers(&commit.message, &self.entry.ticket, land);
+    fn replayed(&self, commit: &CommitInfo, tree: TreeId, parent: CommitId) -> NewCommit {
+        let message = message::with_trailers(&commit.message, &self.entry.ticket, &self.entry.land);
         let (author, committer) = (commit.author.clone(), self.committer());
         NewCommit { tree, parents: vec![parent], author, committer, message }
     }

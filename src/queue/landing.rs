@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use crate::event::{Deferral, LandedBy};
-use crate::names::{BranchRef, CommitId, EntryId, RunId, TicketId, TreeId};
+use crate::names::{CommitId, EntryId, RunId, TicketId, TreeId};
 
 /// A person's answer to a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,6 @@ pub struct Outcome {
     pub ticket: TicketId,
     /// Its run.
     pub run: Option<RunId>,
-    /// The branch.
-    pub target: BranchRef,
     /// What.
     pub landing: Landing,
 }
@@ -111,6 +109,6 @@ pub enum Told {
 }
 
 pub(super) fn outcome(entry: &Entry, landing: Landing) -> Outcome {
-    let (ticket, run, target) = (entry.ticket.clone(), entry.run.clone(), entry.target.clone());
-    Outcome { entry: entry.id(), ticket, run, target, landing }
+    let (ticket, run) = (entry.ticket.clone(), entry.run.clone());
+    Outcome { entry: entry.id(), ticket, run, landing }
 }

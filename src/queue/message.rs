@@ -60,7 +60,7 @@ fn one_line(text: &str) -> String {
 /// `message` with the trailers of a landing, in its trailer block if it ends with one.
 ///
 /// A `Wave-Land` that is there already belongs to another landing and is taken out: it stands for one commit, for ever.
-pub(crate) fn with_trailers(message: &str, ticket: &TicketId, land: Option<&str>) -> String {
+pub(crate) fn with_trailers(message: &str, ticket: &TicketId, land: &str) -> String {
     let ours = trailer(TICKET, &written(ticket));
     let body = message.trim_end();
     let paragraphs_end = body.rfind("\n\n").map(|at| at + 2);
@@ -70,8 +70,8 @@ pub(crate) fn with_trailers(message: &str, ticket: &TicketId, land: Option<&str>
     };
     let mut lines: Vec<&str> = block.lines().filter(|line| !is(line, LAND) && *line != ours).collect();
     lines.push(&ours);
-    let land = land.map(|land| trailer(LAND, land));
-    lines.extend(land.as_deref());
+    let land = trailer(LAND, land);
+    lines.push(&land);
     let block = lines.join("\n");
     if text.is_empty() { format!("{block}\n") } else { format!("{text}\n\n{block}\n") }
 }
@@ -83,15 +83,15 @@ pub(crate) fn ticket_of(message: &str) -> Option<TicketId> {
     Some(quoted.map_or_else(|| TicketId::new(value), TicketId::new))
 }
 
-/// The land id that a commit's message carries.
-#[must_use]
-pub fn land_id(message: &str) -> Option<&str> {
-    value_of(message, LAND)
-}
-
 /// Whether a commit's message carries this land id.
 pub(crate) fn has_land(message: &str, land: &str) -> bool {
-    land_id(message) == Some(land)
+    value_of(message, LAND) == Some(land)
+}
+
+/// The land id that a commit's message carries, if it landed through a queue.
+#[must_use]
+pub fn land_of(message: &str) -> Option<String> {
+    value_of(message, LAND).map(str::to_owned)
 }
 
 fn value_of<'a>(message: &'a str, name: &str) -> Option<&'a str> {
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn trailed(message: &str) -> String {
-        with_trailers(message, &TicketId::new("T-1"), Some("abc"))
+        with_trailers(message, &TicketId::new("T-1"), "abc")
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
     fn every_id_reads_back_and_none_forges_a_line() {
         for id in ["a", "a b", " a", "\"q\"", "x\nWave-Land: forged", "\u{1F980}\\", "a\u{2028}b", "tab\t", "\u{7f}"] {
             let ticket = TicketId::new(id);
-            let message = with_trailers("subject", &ticket, Some("real"));
+            let message = with_trailers("subject", &ticket, "real");
             assert_eq!(message.lines().count(), 4, "{message:?}");
             assert_eq!(ticket_of(&message), Some(ticket), "{message:?}");
             assert!(has_land(&message, "real") && !has_land(&message, "forged"));

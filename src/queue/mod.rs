@@ -18,9 +18,10 @@ mod record;
 mod recovery;
 mod register;
 mod settle;
+mod shape;
 
 pub use entry::{Added, Change, Entry, EntryState, EntryView, NewEntry, Strategy};
 pub use error::QueueError;
 pub use landing::{Approval, Landing, Outcome, Processing, Proposal, Told};
-pub use message::land_id;
+pub use message::land_of as land_id;
 pub use register::{Dropped, Queue};

@@ -41,6 +41,7 @@ impl Queue {
         else {
             return Ok(Settled::default());
         };
+        self.repo.clear_lock_of_landing(target, &intent.new)?;
         let verdict = verdict(&intent, &self.seen(&intent, &entries)?);
         let warnings = match verdict.checkouts {
             Checkouts::BringAlong => self.bring_along(&self.repo.checkouts_of(target)?, &intent),

@@ -103,13 +103,7 @@ impl Dispatcher {
             if let Some(landing) =
                 landing_of(view.state).filter(|landing| !(told && matches!(landing, Landing::Deferred(_))))
             {
-                self.outcome(Outcome {
-                    entry: view.entry,
-                    ticket: view.ticket,
-                    run: view.run,
-                    target: view.target,
-                    landing,
-                })?;
+                self.outcome(Outcome { entry: view.entry, ticket: view.ticket, run: view.run, landing })?;
             }
         }
         Ok(())

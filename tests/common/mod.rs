@@ -134,6 +134,12 @@ impl TestRepo {
         said(&self.command("git", &self.root).args(args).output().unwrap())
     }
 
+    /// Runs a line of `sh` in the worktree; it must succeed.
+    #[track_caller]
+    pub fn shell(&self, line: &str) -> String {
+        checked(&[line], self.command("sh", &self.root).args(["-c", line]).output().unwrap())
+    }
+
     /// Runs the built program in the worktree.
     pub fn wave(&self, args: &[&str]) -> Said {
         self.wave_in(&self.root, args)

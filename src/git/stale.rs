@@ -1,0 +1,70 @@
+//! Ref locks that a killed process left behind: told from living ones, and removed.
+//!
+//! A lock is removed only where nobody but git-wave can be meant: refs of ours, or a branch with an open intent whose
+//! landing lock we hold, so that its owner is dead. A lock of anybody else is waited for, never deleted.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{GitError, Repository};
+use crate::names::{BranchRef, CommitId};
+
+/// Ref locks are held for milliseconds; the same file after this long belongs to nobody.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Repository {
+    /// Clears the lock that a landing of ours on `target` left when it was killed. `new` is what it was to write: a lock
+    /// that says so is ours for certain; an empty one is watched for a while first; any other is left alone.
+    ///
+    /// The caller holds the landing lock and knows of an open intent.
+    pub(crate) fn clear_lock_of_landing(&self, target: &BranchRef, new: &CommitId) -> Result<(), GitError> {
+        let lock = self.lock_of(target.as_str());
+        match std::fs::read_to_string(&lock) {
+            Ok(text) if text.trim() == new.as_str() => remove(&lock),
+            Ok(text) if text.is_empty() => clear_abandoned(&lock),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs `change` on a ref of ours; a lock on it that nobody lets go of is cleared.
+    pub(super) fn past_stale_lock(
+        &self,
+        refname: &str,
+        change: impl Fn() -> Result<(), GitError>,
+    ) -> Result<(), GitError> {
+        match change() {
+            Err(GitError::Locked { .. }) => {
+                clear_abandoned(&self.lock_of(refname))?;
+                change()
+            }
+            other => other,
+        }
+    }
+
+    fn lock_of(&self, refname: &str) -> PathBuf {
+        self.common_dir().join(format!("{refname}.lock"))
+    }
+}
+
+/// Waits until the lock is gone or another one; removes it if it stays the same.
+fn clear_abandoned(lock: &Path) -> Result<(), GitError> {
+    let identity =
+        || std::fs::metadata(lock).map(|meta| (meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len())).ok();
+    let first = identity();
+    let until = Instant::now() + PATIENCE;
+    while first.is_some() && identity() == first {
+        if Instant::now() >= until {
+            return remove(lock);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn remove(lock: &Path) -> Result<(), GitError> {
+    match std::fs::remove_file(lock) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::io(lock, error)),
+        _ => Ok(()),
+    }
+}
