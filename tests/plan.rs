@@ -23,7 +23,7 @@ fn ten(repo: &TestRepo) {
 
 fn plan(repo: &TestRepo, args: &[&str]) -> Value {
     let all = [&["plan", "--json"], args].concat();
-    serde_json::from_str(&repo.wave(&all).exits(0).stdout).unwrap()
+    repo.wave(&all).exits(0).json()
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_bad_backlog_ends_with_every_problem_and_its_place() {
         ticket("C", "\"A\""),
         ticket("D", "\"DD\""),
     ];
-    repo.write("tickets.toml", &text.concat());
+    repo.write("tickets.toml", text.concat());
     let said = repo.wave(&["plan", "--json"]).exits(2);
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();
     let problems = answer["error"]["problems"].as_array().unwrap();
