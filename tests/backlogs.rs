@@ -1,4 +1,5 @@
 //! Backlogs through the public API: what each format gives, with its places, and what is said of a bad one.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 use std::path::{Path, PathBuf};
 

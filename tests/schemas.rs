@@ -1,4 +1,5 @@
 //! The published schemas, held against what is really read and written.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 #[path = "schemas/checker.rs"]
 mod checker;
