@@ -21,7 +21,7 @@ fn ticket<'b>(backlog: &'b Backlog, id: &str) -> &'b Ticket {
 }
 
 fn ids(ticket: &Ticket) -> Vec<&str> {
-    ticket.needs.iter().map(|id| id.as_str()).collect()
+    ticket.needs.iter().map(git_wave::names::TicketId::as_str).collect()
 }
 
 /// Everything said, a line each, without the file's name.
