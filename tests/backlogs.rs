@@ -1,4 +1,5 @@
 //! Backlogs through the public API: what each format gives, with its places, and what is said of a bad one.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ fn ticket<'b>(backlog: &'b Backlog, id: &str) -> &'b Ticket {
 }
 
 fn ids(ticket: &Ticket) -> Vec<&str> {
-    ticket.needs.iter().map(|id| id.as_str()).collect()
+    ticket.needs.iter().map(git_wave::names::TicketId::as_str).collect()
 }
 
 /// Everything said, a line each, without the file's name.

@@ -10,6 +10,9 @@ use crate::backlog::syntax::{Entry, Node, Value};
 use crate::names::TicketId;
 use crate::plan::{CommandLine, Place, Priority, Problem};
 
+/// Fields whose places outlast reading: those that the plan, the checks of files and commands, and runs speak of.
+const LINES_KEPT: [&str; 5] = ["id", "needs", "files", "run", "verify"];
+
 /// What a list of tickets is expected to be.
 const TABLES: &str = "a list of tables";
 
@@ -114,10 +117,12 @@ impl<'a> Fields<'a> {
         self.entries.iter().map(|entry| (&*entry.key, entry.line))
     }
 
-    /// The fields that were not taken, as they are.
+    /// The fields that were not taken, as they are, and the lines that are asked for once the ticket has been read.
     pub(crate) fn rest(self) -> (serde_json::Map<String, serde_json::Value>, BTreeMap<String, u32>) {
         let rest = self.entries.into_iter().map(|entry| (entry.key.into_owned(), entry.node.value.into_json()));
-        (rest.collect(), self.lines)
+        let mut lines = self.lines;
+        lines.retain(|name, _| LINES_KEPT.contains(&name.split('[').next().unwrap_or(name)));
+        (rest.collect(), lines)
     }
 
     /// Text, without NUL: no environment variable or file name can hold one.
