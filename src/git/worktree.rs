@@ -197,16 +197,19 @@ impl Repository {
         Ok(output.status.code() != Some(0))
     }
 
-    /// One scan of the files against the index.
+    /// What differs between the files and the index; both questions at once, since each is a walk over all files.
     fn look(&self, place: &Place<'_>) -> Result<Found, GitError> {
-        let mut git = self.in_worktree(place);
-        git.args(["ls-files", "-z", "-t", "-m", "-d", "-o", "--exclude-standard", "--directory"]);
-        let output = git.run(&[0])?.stdout;
-        let mut found = Found { changed: false, untracked: false };
-        for entry in split_nul(&output) {
-            if entry.starts_with(b"? ") { found.untracked = true } else { found.changed = true }
-        }
-        Ok(found)
+        let any = |args: &[&str]| {
+            let listed = self.in_worktree(place).args(["ls-files", "-z"]).args(args).run(&[0])?.stdout;
+            Ok::<_, GitError>(!listed.is_empty())
+        };
+        std::thread::scope(|scope| {
+            let untracked = scope.spawn(|| any(&["--others", "--exclude-standard", "--directory"]));
+            let changed = any(&["--modified", "--deleted"])?;
+            let untracked = untracked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            // What was untracked and ignored by an edited .gitignore is seen only once that is restored.
+            Ok(Found { changed, untracked: untracked || changed })
+        })
     }
 
     /// Removes locks, merges, rebases and bisections that the last worker left in the worktree's own folder.
