@@ -1,12 +1,13 @@
 //! Workers as real processes: how they end, what they leave, what they print, and what they cannot see.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also outside its own function")]
 
-use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use git_wave::process::{CommandLine, Ended, How, Spec, Stop, Survived, start};
+use git_wave::plan::CommandLine;
+use git_wave::process::{Ended, How, Spec, Stop, Survived, start};
 
 const RUNNER: &str = "WAVE_TEST_RUNNER_FOLDER";
 
@@ -99,7 +100,7 @@ fn what_cannot_be_executed_was_not_started_and_says_why() {
 fn an_array_is_executed_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let mut spec = spec(folder.path(), "");
-    spec.command = CommandLine::Argv(["printf", "%s|", "a b", "$HOME", "*", ""].map(OsString::from).to_vec());
+    spec.command = CommandLine::Argv(["printf", "%s|", "a b", "$HOME", "*", ""].map(String::from).to_vec());
     assert_eq!(run(&spec).tail, "a b|$HOME|*||");
 }
 
@@ -330,7 +331,7 @@ fn no_git_variable_and_no_descriptor_of_the_caller_reaches_a_worker() {
     assert!(!log.contains("elsewhere") && !log.contains("GIT_AUTHOR_NAME"), "{log}");
     assert!(log.contains("GIT_TERMINAL_PROMPT=0") && log.contains("gc.auto=0;maintenance.auto=false;"), "{log}");
     assert!(log.contains("zero\n") && !log.contains("seven\n"), "{log}");
-    for mask in ["SigBlk:\t", "SigIgn:\t"] {
+    for mask in ["SigBlk: ", "SigIgn: "] {
         let (_, rest) = log.split_once(mask).unwrap();
         let bits = u64::from_str_radix(rest.lines().next().unwrap(), 16).unwrap();
         // 1 to 31: the real-time ones belong to the C library.
@@ -345,7 +346,7 @@ fn the_caller_with_things_to_leak() {
     assert!(Path::new("/proc/self/fd/7").exists(), "the precondition: there is one to leak");
     let script = "env | grep GIT_; git config --list --show-origin | sed -n 's/^command line:\\t//p' | tr '\\n' ';'; \
         echo; [ -e /proc/$$/fd/7 ] && echo seven; [ -e /proc/$$/fd/0 ] && echo zero; \
-        grep Sig /proc/$$/status";
+        while read -r name bits; do echo \"$name $bits\"; done < /proc/$$/status";
     assert_eq!(run(&spec(&folder, script)).how, How::Exited(0));
 }
 

@@ -1,4 +1,5 @@
 //! A snapshot is the tree that `git add -A && git write-tree` gives, whatever was done in the worktree.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also outside its own function")]
 
 mod common;
 
