@@ -96,11 +96,11 @@ impl BranchRef {
 }
 
 impl TicketId {
-    /// An injective name that is safe as a file name (also where case is folded) and as one ref component.
+    /// An injective name that is safe as a file name and as one ref component.
     ///
-    /// Ids of up to 60 lower-case letters, digits and single inner `-` or `_` stand for themselves, followed by
-    /// nothing; every other id is its readable part and `.` and a 128-bit FNV-1a digest of the whole id in hexadecimal.
-    /// A `.` never occurs in the first kind, so the kinds cannot meet.
+    /// Ids of up to 60 letters, digits and inner `-` or `_` (ASCII) stand for themselves; every other id is its readable
+    /// part and `.` and a 128-bit FNV-1a digest of the whole id in hexadecimal. A `.` never occurs in the first kind, so
+    /// the kinds cannot meet. File systems that fold case are not reckoned with.
     #[must_use]
     pub fn slug(&self) -> String {
         slug_of(self.as_str())
@@ -112,7 +112,7 @@ impl TicketId {
 pub fn slug_of(text: &str) -> String {
     let plain = !text.is_empty()
         && text.len() <= 60
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && !text.starts_with(['-', '_'])
         && !text.ends_with(['-', '_']);
     if plain {
@@ -168,10 +168,7 @@ mod tests {
         .map(slug_of);
         let mut seen = std::collections::BTreeSet::new();
         for slug in odd {
-            assert!(
-                slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b)),
-                "{slug}"
-            );
+            assert!(slug.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{slug}");
             assert!(!slug.starts_with(['-', '.']) && !slug.ends_with(['.', '-']) && !slug.contains(".."), "{slug}");
             assert!(slug.len() <= 80, "{slug}");
             assert!(seen.insert(slug.clone()), "{slug} twice");

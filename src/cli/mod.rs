@@ -3,6 +3,7 @@
 //! Here errors get their kind, exit code and hint, and nowhere else. Knows nothing of how anything is done.
 
 mod chosen;
+mod clean;
 mod completions;
 mod consent;
 mod context;
@@ -18,10 +19,12 @@ mod init;
 mod logs;
 mod look;
 mod nearest;
+mod plan;
 mod report;
 mod resume;
 mod retry;
 mod run;
+mod schema;
 mod status;
 mod stop;
 mod undo;
@@ -57,6 +60,28 @@ enum Command {
     /// Run a backlog: the main job
     #[command(after_help = "Example: git wave run tickets.toml --parallel=auto")]
     Run(Box<run::Args>),
+    /// Show what would run when: waves, critical path, overlaps, and the time that 1 to 8 workers would take
+    #[command(after_help = "Example: git wave plan tickets.toml --format svg > plan.svg")]
+    Plan(Box<plan::Args>),
+    Validate(validate::Args),
+    /// Look at a run once
+    #[command(after_help = "Example: git wave status")]
+    Status(status::Args),
+    /// Watch a run until it ends
+    #[command(after_help = "Example: git wave watch")]
+    Watch(watch::Args),
+    /// Show what a ticket's worker printed
+    #[command(after_help = "Example: git wave logs AUTH-002 -f")]
+    Logs(logs::Args),
+    /// Show what a ticket made, as a patch
+    #[command(after_help = "Example: git wave diff AUTH-002 | less")]
+    Diff(diff::Args),
+    /// Say why a ticket is where it is, and what it waits for
+    #[command(after_help = "Example: git wave explain AUTH-002")]
+    Explain(explain::Args),
+    /// Show what a run came to
+    #[command(after_help = "Example: git wave report --format html > report.html")]
+    Report(report::Args),
     /// Go on with a run that ended early
     #[command(after_help = "Example: git wave resume")]
     Resume(resume::Args),
@@ -69,39 +94,26 @@ enum Command {
     /// Take back what a run or a ticket landed, by commits that revert it
     #[command(after_help = "Example: git wave undo AUTH-002")]
     Undo(undo::Args),
-    /// Look at a run once
-    #[command(after_help = "Example: git wave status")]
-    Status(status::Args),
-    /// Watch a run until it ends
-    #[command(after_help = "Example: git wave watch")]
-    Watch(watch::Args),
-    /// Show what a ticket's worker printed
-    #[command(after_help = "Example: git wave logs AUTH-002 -f")]
-    Logs(logs::Args),
-    /// Say why a ticket is where it is, and what it waits for
-    #[command(after_help = "Example: git wave explain AUTH-002")]
-    Explain(explain::Args),
-    /// Show what a run came to
-    #[command(after_help = "Example: git wave report --format html > report.html")]
-    Report(report::Args),
-    /// Show what a ticket made, as a patch
-    #[command(after_help = "Example: git wave diff AUTH-002 | less")]
-    Diff(diff::Args),
+    Import(import::Args),
+    Init(init::Args),
     /// Look at this machine and this repository
     #[command(after_help = "Example: git wave doctor")]
     Doctor(doctor::Args),
+    /// Remove what runs that died have left, and old runs
+    #[command(after_help = "Example: git wave clean --runs 10")]
+    Clean(clean::Args),
     /// Make a small repository with a backlog in it, and run that
     #[command(after_help = "Example: git wave demo --parallel=2")]
     Demo(demo::Args),
+    /// Print the JSON Schema of a document that is read or written
+    #[command(after_help = "Example: git wave schema backlog")]
+    Schema(schema::Args),
     /// Print completions for a shell
     #[command(after_help = "Example: git wave completions bash > ~/.local/share/bash-completion/completions/git-wave")]
     Completions(completions::Args),
     /// Print the manual pages, as troff
     #[command(after_help = "Example: git wave man | man -l -")]
     Man,
-    Validate(validate::Args),
-    Import(import::Args),
-    Init(init::Args),
 }
 
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
@@ -124,21 +136,24 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn dispatch(command: &Command, face: &Face) -> Result<Exit, CliError> {
     match command {
         Command::Run(args) => run::run(args, face),
+        Command::Plan(args) => plan::run(args, face),
+        Command::Validate(args) => validate::run(args, face),
+        Command::Status(args) => status::run(args, face),
+        Command::Watch(args) => watch::run(args, face),
+        Command::Logs(args) => logs::run(args, face),
+        Command::Diff(args) => diff::run(args, face),
+        Command::Explain(args) => explain::run(args, face),
+        Command::Report(args) => report::run(args, face),
         Command::Resume(args) => resume::run(args, face),
         Command::Stop(args) => stop::run(args, face),
         Command::Retry(args) => retry::run(args, face),
         Command::Undo(args) => undo::run(args, face),
-        Command::Status(args) => status::run(args, face),
-        Command::Watch(args) => watch::run(args, face),
-        Command::Logs(args) => logs::run(args, face),
-        Command::Explain(args) => explain::run(args, face),
-        Command::Report(args) => report::run(args, face),
-        Command::Diff(args) => diff::run(args, face),
-        Command::Validate(args) => validate::run(args, face),
         Command::Import(args) => import::run(args, face),
         Command::Init(args) => init::run(args, face),
         Command::Doctor(args) => doctor::run(args, face),
+        Command::Clean(args) => clean::run(args, face),
         Command::Demo(args) => demo::run(args, face),
+        Command::Schema(args) => schema::run(args, face),
         Command::Completions(args) => completions::run(args, face),
         Command::Man => completions::man(face),
     }

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     match RunRecord::named(&context.repo, args.run.as_deref()) {
-        Ok(record) => go_on(face, &context, record),
+        Ok(record) => go_on(face, &context, &record),
         Err(RecordError::None) => {
             face.say("nothing to resume: no run in this repository yet");
             if face.json() {
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
 }
 
 /// Takes the run up, shows it, and ends as `run` would.
-pub(crate) fn go_on(face: &Face, context: &Context, record: RunRecord) -> Result<Exit, CliError> {
+pub(crate) fn go_on(face: &Face, context: &Context, record: &RunRecord) -> Result<Exit, CliError> {
     let settings = record.settings()?;
     let plan = record.plan()?.plan().map_err(run::RunError::Plan)?;
     let shown = super::faces::of_run(face, &plan, settings.mode);
@@ -46,7 +46,7 @@ pub(crate) fn go_on(face: &Face, context: &Context, record: RunRecord) -> Result
             Ok(exit_of(&report))
         }
         Resumed::Went(ending) => {
-            keep_reports(face, &record, &ending.report);
+            keep_reports(face, record, &ending.report);
             conclude(face, &ending)
         }
     }

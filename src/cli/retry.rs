@@ -25,5 +25,5 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     for line in run::reopen(&context.repo, &record, &tickets)? {
         face.remark(&line);
     }
-    super::resume::go_on(face, &context, record)
+    super::resume::go_on(face, &context, &record)
 }

@@ -8,7 +8,6 @@ use crate::backlog::parse_seconds;
 use crate::cli::consent::Terminal;
 use crate::cli::context::{Commands, Context, Loaded, Selection, load, warn};
 use crate::cli::{CliError, Exit, Face};
-use crate::config::Config;
 use crate::event::Report;
 use crate::names::BranchRef;
 use crate::plan::analyse;
@@ -70,7 +69,6 @@ pub(crate) struct Workers {
 /// How much is asked of a person.
 #[derive(clap::Args, Debug, Default)]
 #[group(multiple = false)]
-#[expect(clippy::struct_excessive_bools, reason = "three flags of the command line, at most one of them given")]
 pub(crate) struct Asking {
     /// Ask nothing (the default)
     #[arg(long, help_heading = "Asking")]
@@ -193,7 +191,7 @@ fn settings(args: &Args, context: &Context, recommended: Option<usize>) -> Resul
         max_attempts: args.max_attempts.or_else(|| config.value("run.max_attempts")).unwrap_or(defaults.max_attempts),
         timeout_s: args.timeout.or_else(|| config.seconds("run.timeout")).or(defaults.timeout_s),
         grace_s: args.grace.or_else(|| config.seconds("run.grace")).unwrap_or(defaults.grace_s),
-        worktrees_at: worktrees_at(config, context),
+        worktrees_at: super::clean::worktrees_at(config, context),
         port_base: config.value("worktree.port_base").unwrap_or(defaults.port_base),
         target: defaults.target,
     })
@@ -216,8 +214,4 @@ fn parallel(asked: Option<Parallel>, recommended: Option<usize>, mode: Mode) -> 
         (Some(asked), _) => Ok(asked),
         (None, _) => Ok(recommended.map_or(Parallel::Auto, Parallel::Count)),
     }
-}
-
-fn worktrees_at(config: &Config, context: &Context) -> Option<std::path::PathBuf> {
-    config.value::<std::path::PathBuf>("worktree.at").map(|path| context.repo.root().join(path))
 }

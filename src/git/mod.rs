@@ -5,9 +5,9 @@
 
 mod checkouts;
 mod commit;
+mod conversion;
 mod differences;
 mod durable;
-mod conversion;
 mod error;
 mod found;
 mod history;
@@ -21,11 +21,11 @@ mod program;
 mod refs;
 mod repository;
 mod session;
+mod snapshot;
 mod swap;
+mod tree_edit;
 mod version;
 mod weight;
-mod snapshot;
-mod tree_edit;
 mod worktree;
 
 pub(crate) use checkouts::{bring_along, bring_along_command, obstacles};
@@ -41,9 +41,9 @@ pub(crate) use merge::{Base, Merged};
 pub(crate) use merge_tree::{Staged, paths_of};
 pub use repository::Repository;
 pub(crate) use session::{NewCommit, Session};
+pub use snapshot::{Committed, Snapshot, SnapshotBy};
 pub(crate) use swap::{Move, Swap};
 pub use version::{ProgramVersion, program_version};
-pub use snapshot::{Committed, Snapshot, SnapshotBy};
 
 use crate::names::CommitId;
 

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use crate::names::TicketId;
 use crate::plan::graph::{Plan, TicketIx};
-use crate::plan::overlap;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::ticket::Ticket;
 
@@ -54,9 +53,7 @@ impl Plan {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let plan = self.part(&chosen);
-        warnings.extend(overlap::warnings(&plan));
-        Ok((plan, warnings))
+        Ok((self.part(&chosen), warnings))
     }
 
     fn part(self, chosen: &BTreeSet<TicketIx>) -> Self {

@@ -7,7 +7,7 @@
 //! | `plain`, `lines`, `banner` | plain lines |
 //! | `summary`, `deferrals`, `verdict` | the end of a run as text, and the words all formats share |
 //! | `markdown`, `html`, `junit`, `json` | the other formats |
-//! | `status`, `explain`, `planned` | one look, one ticket, one plan |
+//! | `status`, `explain`, `plan` | one look, one ticket, one plan |
 //! | `style`, `duration` | colours, cleaning, widths, seconds |
 
 mod banner;
@@ -22,7 +22,7 @@ mod lines;
 mod live;
 mod markdown;
 mod plain;
-mod planned;
+mod plan;
 #[cfg(test)]
 mod sample;
 mod screen;
@@ -41,7 +41,7 @@ pub use junit::junit;
 pub use live::Live;
 pub use markdown::markdown;
 pub use plain::Plain;
-pub use planned::plan_text;
+pub use plan::{plan_dot, plan_mermaid, plan_svg, plan_text};
 pub use status::status;
 pub use style::{Paint, inert, printable};
 pub use summary::{Detail, Look, summary, summary_in};

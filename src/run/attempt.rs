@@ -257,7 +257,9 @@ impl Desk<'_> {
             Snapshot::Nothing { warnings } => {
                 return Verdict { seconds, outcome: AttemptOutcome::Empty, added: None, warnings };
             }
-            Snapshot::Made { base, head, commits, files, warnings, .. } => (Made { base, head, commits, files }, warnings),
+            Snapshot::Made { base, head, commits, files, warnings, .. } => {
+                (Made { base, head, commits, files }, warnings)
+            }
         };
         let verdict = self.check(seconds).map_or_else(|| self.submit(seconds, made), |failed| self.set_aside(failed));
         Verdict { warnings, ..verdict }

@@ -65,7 +65,7 @@ impl Dispatcher {
     fn landing_fault(&mut self, error: &QueueError) -> Result<(), RecordError> {
         let Some(delay) = Backoff::INFRASTRUCTURE.delay(self.landing_faults, jitter()).filter(|_| error.is_transient())
         else {
-            return self.refuse(error.to_string());
+            return self.refuse(&error.to_string());
         };
         self.landing_faults += 1;
         self.later(delay, Message::LandAgain);
@@ -77,10 +77,10 @@ impl Dispatcher {
     }
 
     /// Ends the run for a fault that is no ticket's.
-    pub(super) fn refuse(&mut self, reason: String) -> Result<(), RecordError> {
+    pub(super) fn refuse(&mut self, reason: &str) -> Result<(), RecordError> {
         if self.refused.is_none() {
-            self.refused = Some(reason.clone());
-            self.stop(&reason, Stop::Gently)?;
+            self.refused = Some(reason.to_owned());
+            self.stop(reason, Stop::Gently)?;
             // What is queued stays queued, for `resume`; waiting for it would be waiting for ever.
             self.give_up.store(true, Ordering::Relaxed);
             self.over = true;
@@ -103,7 +103,13 @@ impl Dispatcher {
             if let Some(landing) =
                 landing_of(view.state).filter(|landing| !(told && matches!(landing, Landing::Deferred(_))))
             {
-                self.outcome(Outcome { entry: view.entry, ticket: view.ticket, run: view.run, target: view.target, landing })?;
+                self.outcome(Outcome {
+                    entry: view.entry,
+                    ticket: view.ticket,
+                    run: view.run,
+                    target: view.target,
+                    landing,
+                })?;
             }
         }
         Ok(())

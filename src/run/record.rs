@@ -219,6 +219,13 @@ impl RunRecord {
         self.folder.join("lock")
     }
 
+    /// Removes the folder with everything in it. The plan goes first: without it the folder is no run any more.
+    pub fn remove(&self) -> Result<(), RecordError> {
+        let plan = self.folder.join("plan.json");
+        std::fs::remove_file(&plan).map_err(|source| RecordError::Read { path: plan, source })?;
+        std::fs::remove_dir_all(&self.folder).map_err(|source| RecordError::Read { path: self.folder.clone(), source })
+    }
+
     /// Keeps a finished rendering of the report beside the run.
     pub fn keep_report(&self, name: &str, text: &str) -> Result<(), RecordError> {
         Ok(write_atomic(&self.folder.join(name), text.as_bytes())?)

@@ -185,10 +185,10 @@ impl Slots {
             if let Err(error) = self.layout.note_no_work(slot) {
                 self.warn(error.to_string());
             }
-            if keep == Keep::Nothing {
-                if let Err(error) = self.repo.remove_worktree(&self.path(slot), &self.name(slot), &trash) {
-                    self.warn(format!("{} was left: {error}", self.path(slot).display()));
-                }
+            if keep == Keep::Nothing
+                && let Err(error) = self.repo.remove_worktree(&self.path(slot), &self.name(slot), &trash)
+            {
+                self.warn(format!("{} was left: {error}", self.path(slot).display()));
             }
         }
         if let Err(error) = delete(&trash) {

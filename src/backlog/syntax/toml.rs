@@ -20,7 +20,9 @@ pub(crate) fn read_toml(text: &str) -> Result<Node<'_>, Vec<Fault>> {
     let fault = |error: &::toml::de::Error| {
         Fault::at(&lines, error.span().map_or(text.len(), |span| span.start), error.message())
     };
-    Err(errors.iter().take(FAULTS).map(fault).collect())
+    let mut faults: Vec<Fault> = errors.iter().take(FAULTS).map(fault).collect();
+    faults.sort_by_key(|fault| (fault.line, fault.column));
+    Err(faults)
 }
 
 fn table_of<'a>(table: DeTable<'a>, lines: &Lines<'_>) -> Value<'a> {

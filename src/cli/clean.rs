@@ -1,0 +1,66 @@
+//! `clean`: removes what runs that died have left, and, if asked, the records of old runs.
+//!
+//! Removes no work: what was unsaved in a worktree is held by a ref first, and rescue refs stay.
+
+use crate::cli::context::Context;
+use crate::cli::{CliError, Exit, Face};
+use crate::config::Config;
+use crate::event::{Event, RunState};
+use crate::run::RunRecord;
+use crate::worktree::{Swept, sweep};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Also remove the records and logs of finished runs, but for the latest N
+    #[arg(long, value_name = "N")]
+    runs: Option<usize>,
+}
+
+pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
+    let context = Context::open(face)?;
+    let at = worktrees_at(&context.config, &context);
+    let mut done: Vec<String> = sweep(&context.repo, at.as_deref())?.iter().map(line).collect();
+    if let Some(keep) = args.runs {
+        done.extend(remove_runs(&context, keep)?);
+    }
+    if done.is_empty() {
+        face.say("nothing to tidy");
+    }
+    done.iter().for_each(|line| face.say(line));
+    if face.json() {
+        face.document(&serde_json::json!({"version": 1, "done": done}))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) fn worktrees_at(config: &Config, context: &Context) -> Option<std::path::PathBuf> {
+    config.value::<std::path::PathBuf>("worktree.at").map(|path| context.repo.root().join(path))
+}
+
+fn line(swept: &Swept) -> String {
+    match swept {
+        Swept::Removed { at } => format!("removed {}", at.display()),
+        Swept::Rescued { at, refname } => format!("removed {}; what was unsaved in it is at {refname}", at.display()),
+        Swept::InUse { at } => format!("left {}: a run has it", at.display()),
+        Swept::Left { at, why } => format!("left {}: {why}", at.display()),
+    }
+}
+
+/// Only runs that ended with every ticket settled: any other can still be resumed.
+fn remove_runs(context: &Context, keep: usize) -> Result<Vec<String>, CliError> {
+    let mut removed = Vec::new();
+    let records = RunRecord::list(&context.repo)?;
+    for record in records.iter().rev().skip(keep).rev() {
+        if has_finished(record)? && !record.is_alive()? {
+            record.remove()?;
+            removed.push(format!("removed the record of run {}", record.id()));
+        }
+    }
+    Ok(removed)
+}
+
+fn has_finished(record: &RunRecord) -> Result<bool, CliError> {
+    let events = record.events()?;
+    let last = events.last().map(|recorded| &recorded.event);
+    Ok(matches!(last, Some(Event::RunFinished { report }) if report.state == RunState::Finished))
+}
