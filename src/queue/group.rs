@@ -68,7 +68,6 @@ impl Group {
 /// checkout are set aside, and the rest is made again without them.
 pub(super) fn make(mut session: Session, candidates: &[Candidate], making: &mut Making<'_>) -> Result<Group, Fault> {
     let mut dirty = BTreeMap::new();
-    let folder = session.folder().clone();
     loop {
         let group = chain(session, candidates, making, &dirty)?;
         let found = in_the_way(&group, making.checkouts)?;
@@ -76,7 +75,7 @@ pub(super) fn make(mut session: Session, candidates: &[Candidate], making: &mut 
             return Ok(group);
         }
         dirty.extend(found);
-        session = Session::open(&folder).map_err(QueueError::from)?;
+        session = group.session.afresh().map_err(QueueError::from)?;
     }
 }
 
