@@ -134,7 +134,7 @@ impl Drain<'_> {
         let Some(candidate) = fault.entry else { return Err(fault.error) };
         *tries = 0;
         let deferral = deferral::exhausted(&candidate.entry, &reason, candidate.attempts + 1);
-        self.finish(&[], vec![(candidate, Landing::Deferred(Box::new(deferral)))])
+        self.finish(&[], vec![(*candidate, Landing::Deferred(Box::new(deferral)))])
     }
 
     fn pause(&self, delay: Duration) {

@@ -26,7 +26,7 @@ pub(super) struct Candidate {
 /// A fault, and the entry whose turn it was.
 #[derive(Debug)]
 pub(super) struct Fault {
-    pub(super) entry: Option<Candidate>,
+    pub(super) entry: Option<Box<Candidate>>,
     pub(super) error: QueueError,
 }
 
@@ -98,7 +98,7 @@ fn chain(
             Landing::Deferred(Box::new(deferral))
         } else {
             take_turn(&session, candidate, &ground, making)
-                .map_err(|error| Fault { entry: Some(candidate.clone()), error })?
+                .map_err(|error| Fault { entry: Some(Box::new(candidate.clone())), error })?
         };
         if let Landing::Landed { commit, tree, landed_by } = &landing {
             let (entry, commit) = (candidate.entry.number, commit.clone());
