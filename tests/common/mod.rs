@@ -163,6 +163,18 @@ impl TestRepo {
         assert!(!said.stderr.contains("error") && !said.stderr.contains("broken"), "{}", said.stderr);
     }
 
+    /// No lock of git's, no hold of ours is left, and the store is whole.
+    #[track_caller]
+    pub fn assert_tidy(&self) {
+        self.fsck();
+        let refs = self.git(&["for-each-ref", "refs/wave/keep/"]);
+        assert_eq!(refs, "", "keep refs are left");
+        let git = self.git(&["rev-parse", "--absolute-git-dir"]);
+        let locks =
+            walk(git.as_ref()).into_iter().filter(|path| path.ends_with(".lock") && !path.contains("/wave/landing/"));
+        assert_eq!(locks.collect::<Vec<_>>(), Vec::<String>::new());
+    }
+
     /// Subjects of the branch's first parents, oldest first.
     #[track_caller]
     pub fn subjects(&self, branch: &str) -> Vec<String> {
@@ -200,4 +212,13 @@ fn feed(mut command: Command, input: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
+}
+
+fn walk(folder: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path.display().to_string()) }
+    }
+    found
 }
