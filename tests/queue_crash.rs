@@ -1,4 +1,5 @@
 //! The commit queue under fire: many processes at once, kills, held locks, a person who pushes, and what it must keep.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
 
@@ -225,7 +226,7 @@ fn killed_at_any_moment_each_entry_lands_exactly_once_and_the_checkout_follows()
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut process = repo.wave_command(repo.root(), &["--json", "queue", "process"]);
         let mut process = process.stdout(std::process::Stdio::null()).spawn().unwrap();
-        let until = std::time::Instant::now() + std::time::Duration::from_micros((seed >> 33) % 60_000);
+        let until = std::time::Instant::now() + Duration::from_micros((seed >> 33) % 60_000);
         while std::time::Instant::now() < until && process.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }

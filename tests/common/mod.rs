@@ -1,5 +1,7 @@
 //! The one test environment: real repositories, a hermetic home, fixed identities, and the built program.
 #![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(unreachable_pub, reason = "a module that each test file includes")]
+#![allow(clippy::unwrap_used, reason = "a test environment that cannot be made fails its test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -103,7 +105,7 @@ impl TestRepo {
         let git = |args: &[&str], input: &str| {
             let mut command = self.command("git", &self.root);
             command.env("GIT_INDEX_FILE", &index).args(args);
-            checked(args, feed(command, input))
+            checked(args, &feed(command, input))
         };
         git(&["read-tree", base], "");
         for (path, text) in files {
@@ -126,7 +128,7 @@ impl TestRepo {
 
     #[track_caller]
     pub fn git_in(&self, folder: &Path, args: &[&str]) -> String {
-        checked(args, self.command("git", folder).args(args).output().unwrap())
+        checked(args, &self.command("git", folder).args(args).output().unwrap())
     }
 
     /// Runs git, whatever comes of it.
@@ -137,7 +139,7 @@ impl TestRepo {
     /// Runs a line of `sh` in the worktree; it must succeed.
     #[track_caller]
     pub fn shell(&self, line: &str) -> String {
-        checked(&[line], self.command("sh", &self.root).args(["-c", line]).output().unwrap())
+        checked(&[line], &self.command("sh", &self.root).args(["-c", line]).output().unwrap())
     }
 
     /// Runs the built program in the worktree.
@@ -202,7 +204,7 @@ fn said(output: &Output) -> Said {
 }
 
 #[track_caller]
-fn checked(args: &[&str], output: Output) -> String {
+fn checked(args: &[&str], output: &Output) -> String {
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
@@ -214,7 +216,7 @@ fn feed(mut command: Command, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn walk(folder: &std::path::Path) -> Vec<String> {
+fn walk(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
