@@ -1,4 +1,5 @@
 //! The commit queue by itself, through the program, on real repositories.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
 

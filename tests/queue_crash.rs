@@ -1,4 +1,5 @@
 //! The commit queue under fire: many processes at once, kills, held locks, a person who pushes, and what it must keep.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
 
