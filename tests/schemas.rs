@@ -51,8 +51,11 @@ fn fields(value: &Value, at: &str, pointers: &mut Vec<String>) {
             }
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, item)| fields(item, &format!("{at}/{n}"), pointers));
+            for (n, item) in items.iter().enumerate() {
+                fields(item, &format!("{at}/{n}"), pointers);
+            }
         }
+
         _ => {}
     }
 }
