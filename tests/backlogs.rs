@@ -269,7 +269,7 @@ fn syntax_errors_have_line_and_column() {
         ("bad/syntax.toml", ":3: error: not valid TOML at column 8: "),
         ("bad/trailing-comma.json", ":3: error: not valid JSON at column 27: trailing commas are not allowed"),
         ("bad/duplicate-key.json", ":4: error: not valid JSON at column 2: duplicate key \"id\", first on line 3"),
-        ("bad/duplicate-key.yaml", ":4: error: not valid YAML at column 5: duplicate key \"id\", first on line 3"),
+        ("bad/duplicate-key.yaml", ":4: error: not valid YAML: duplicate key \"id\", first on line 3"),
         ("bad/indent.yaml", ":4: error: not valid YAML at column 4: "),
     ];
     for (name, start) in cases {

@@ -28,7 +28,7 @@ fn holds(schema: &Value, value: &Value) {
 /// Every document that is `value` with one field taken out, or with one made a thing that no field is, must be refused.
 fn heeds_every_field(schema: &Value, value: &Value, optional: &[&str]) {
     let mut pointers = Vec::new();
-    fields(value, String::new(), &mut pointers);
+    fields(value, "", &mut pointers);
     assert!(!pointers.is_empty());
     for pointer in pointers {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -42,16 +42,16 @@ fn heeds_every_field(schema: &Value, value: &Value, optional: &[&str]) {
     }
 }
 
-fn fields(value: &Value, at: String, pointers: &mut Vec<String>) {
+fn fields(value: &Value, at: &str, pointers: &mut Vec<String>) {
     match value {
         Value::Object(entries) => {
             for (name, value) in entries {
                 pointers.push(format!("{at}/{name}"));
-                fields(value, format!("{at}/{name}"), pointers);
+                fields(value, &format!("{at}/{name}"), pointers);
             }
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, item)| fields(item, format!("{at}/{n}"), pointers))
+            items.iter().enumerate().for_each(|(n, item)| fields(item, &format!("{at}/{n}"), pointers));
         }
         _ => {}
     }
