@@ -1,4 +1,5 @@
 //! Backlogs through the public API: what each format gives, with its places, and what is said of a bad one.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ fn ticket<'b>(backlog: &'b Backlog, id: &str) -> &'b Ticket {
 }
 
 fn ids(ticket: &Ticket) -> Vec<&str> {
-    ticket.needs.iter().map(|id| id.as_str()).collect()
+    ticket.needs.iter().map(git_wave::names::TicketId::as_str).collect()
 }
 
 /// Everything said, a line each, without the file's name.
@@ -268,7 +269,7 @@ fn syntax_errors_have_line_and_column() {
         ("bad/syntax.toml", ":3: error: not valid TOML at column 8: "),
         ("bad/trailing-comma.json", ":3: error: not valid JSON at column 27: trailing commas are not allowed"),
         ("bad/duplicate-key.json", ":4: error: not valid JSON at column 2: duplicate key \"id\", first on line 3"),
-        ("bad/duplicate-key.yaml", ":4: error: not valid YAML at column 5: duplicate key \"id\", first on line 3"),
+        ("bad/duplicate-key.yaml", ":4: error: not valid YAML: duplicate key \"id\", first on line 3"),
         ("bad/indent.yaml", ":4: error: not valid YAML at column 4: "),
     ];
     for (name, start) in cases {

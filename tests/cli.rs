@@ -43,7 +43,7 @@ fn every_command_has_help_with_an_example() {
 #[test]
 fn what_is_unknown_ends_with_2_and_names_the_nearest() {
     let repo = TestRepo::new();
-    assert!(repo.wave(&["rnu"]).exits(2).stderr.contains("run"));
+    assert!(repo.wave(&["reprot"]).exits(2).stderr.contains("report"));
     assert!(repo.wave(&["run", "--paralel=2"]).exits(2).stderr.contains("--parallel"));
     repo.wave(&["run", "--parallel=many"]).exits(2);
     repo.wave(&["run", "-j", "0"]).exits(2);

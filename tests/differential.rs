@@ -1,6 +1,7 @@
 //! Hundreds of random histories: every tree we land is git's own, every conflict git's own paths.
 //!
 //! Seeded, so that a failure is repeated by its number; the tree law stands as a second oracle inside the queue.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
 

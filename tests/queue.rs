@@ -1,4 +1,5 @@
 //! The commit queue by itself, through the program, on real repositories.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
 
@@ -13,27 +14,6 @@ impl TestRepo {
     fn process(&self, code: i32) -> Vec<Value> {
         self.wave(&["--json", "queue", "process"]).exits(code).json_lines()
     }
-
-    /// No lock of git's, no hold of ours is left, and the store is whole.
-    #[track_caller]
-    fn assert_tidy(&self) {
-        self.fsck();
-        let refs = self.git(&["for-each-ref", "refs/wave/keep/"]);
-        assert_eq!(refs, "", "keep refs are left");
-        let git = self.git(&["rev-parse", "--absolute-git-dir"]);
-        let locks =
-            walk(git.as_ref()).into_iter().filter(|path| path.ends_with(".lock") && !path.contains("/wave/landing/"));
-        assert_eq!(locks.collect::<Vec<_>>(), Vec::<String>::new());
-    }
-}
-
-fn walk(folder: &std::path::Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path.display().to_string()) }
-    }
-    found
 }
 
 #[test]
@@ -451,24 +431,6 @@ fn a_veto_of_the_transaction_hook_fails_the_entry_and_moves_nothing() {
 }
 
 #[test]
-fn a_held_index_lock_is_waited_for() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
-    let lock = repo.path(".git/index.lock");
-    std::fs::write(&lock, "").unwrap();
-    let mut process = repo.wave_command(repo.root(), &["queue", "process"]).spawn().unwrap();
-    while repo.git(&["rev-parse", "main"]) == base {
-        assert_eq!(process.try_wait().unwrap(), None, "it ended without landing");
-        std::thread::yield_now();
-    }
-    std::fs::remove_file(&lock).unwrap();
-    assert!(process.wait().unwrap().success());
-    assert_eq!(repo.git(&["status", "--porcelain"]), "");
-    assert!(repo.path("x").exists());
-}
-
-#[test]
 fn the_environment_of_a_hook_does_not_lead_astray() {
     let repo = TestRepo::new();
     let other = TestRepo::new();
@@ -486,141 +448,4 @@ fn the_environment_of_a_hook_does_not_lead_astray() {
     assert_eq!(repo.read("README"), "x");
     assert_eq!(other.git(&["for-each-ref"]), before);
     assert_eq!(other.git(&["status", "--porcelain"]), "");
-}
-
-#[test]
-fn ten_adders_and_three_processors_at_once_land_each_entry_once_in_one_line() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    let heads: Vec<Vec<(String, String)>> = (0..10)
-        .map(|adder| {
-            let each = (0..4).map(|n| {
-                let ticket = format!("t{adder}-{n}");
-                (ticket.clone(), repo.candidate(&base, &ticket, &[(ticket.as_str(), Some("x"))]))
-            });
-            each.collect()
-        })
-        .collect();
-    std::thread::scope(|scope| {
-        let repo = &repo;
-        let adders: Vec<_> = heads
-            .iter()
-            .map(|own| {
-                scope.spawn(move || {
-                    for (ticket, head) in own {
-                        repo.wave(&["queue", "add", "--ticket", ticket, head]).exits(0);
-                    }
-                })
-            })
-            .collect();
-        let processors: Vec<_> = (0..3)
-            .map(|_| {
-                scope.spawn(move || {
-                    let mut landed = 0;
-                    // Each goes on until the target holds them all, whoever landed them.
-                    while repo.git(&["rev-list", "--count", "main"]) != "41" {
-                        landed += repo.wave(&["--json", "queue", "process"]).exits(0).json_lines().len();
-                    }
-                    landed
-                })
-            })
-            .collect();
-        for adder in adders {
-            adder.join().unwrap();
-        }
-        let landed: usize = processors.into_iter().map(|one| one.join().unwrap()).sum();
-        assert_eq!(landed, 40, "each entry is told once");
-    });
-    let mut subjects = repo.subjects("main");
-    subjects.remove(0);
-    subjects.sort();
-    let mut expected: Vec<String> = heads.iter().flatten().map(|(ticket, _)| ticket.clone()).collect();
-    expected.sort();
-    assert_eq!(subjects, expected);
-    assert_eq!(repo.git(&["rev-list", "--min-parents=2", "main"]), "", "the history is one line");
-    assert_eq!(repo.git(&["status", "--porcelain"]), "");
-    repo.assert_tidy();
-}
-
-#[test]
-fn killed_at_any_moment_each_entry_lands_exactly_once_and_the_checkout_follows() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    let mut seed: u64 = 0x5eed;
-    for round in 0..30_u64 {
-        for n in 0..3 {
-            let ticket = format!("r{round}-{n}");
-            let head = repo.candidate(&base, &ticket, &[(ticket.as_str(), Some("x"))]);
-            repo.wave(&["queue", "add", "--ticket", &ticket, &head]).exits(0);
-        }
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mut process = repo.wave_command(repo.root(), &["--json", "queue", "process"]);
-        let mut process = process.stdout(std::process::Stdio::null()).spawn().unwrap();
-        let until = std::time::Instant::now() + std::time::Duration::from_micros((seed >> 33) % 60_000);
-        while std::time::Instant::now() < until && process.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
-        }
-        let _ = process.kill();
-        process.wait().unwrap();
-        if round % 3 == 2 {
-            repo.wave(&["--json", "queue", "process"]).exits(0);
-            assert_eq!(repo.git(&["rev-list", "--count", "main"]), (1 + 3 * (round + 1)).to_string());
-            assert_eq!(repo.git(&["status", "--porcelain"]), "", "round {round}");
-        }
-    }
-    let lands = repo.git(&["log", "--format=%(trailers:key=Wave-Land,valueonly,separator=)", "main"]);
-    let lands: Vec<&str> = lands.lines().filter(|line| !line.is_empty()).collect();
-    let distinct: std::collections::BTreeSet<_> = lands.iter().collect();
-    assert_eq!((lands.len(), distinct.len()), (90, 90));
-    repo.assert_tidy();
-}
-
-#[test]
-fn a_person_who_pushes_while_entries_land_loses_nothing() {
-    let repo = TestRepo::new();
-    repo.git(&["switch", "-q", "--detach"]);
-    let base = repo.git(&["rev-parse", "main"]);
-    for n in 0..20 {
-        let ticket = format!("t{n}");
-        let head = repo.candidate(&base, &ticket, &[(ticket.as_str(), Some("x"))]);
-        repo.wave(&["queue", "add", "--ticket", &ticket, "--onto", "main", &head]).exits(0);
-    }
-    std::thread::scope(|scope| {
-        let repo = &repo;
-        let process = scope.spawn(move || repo.wave(&["--json", "queue", "process"]).exits(0));
-        let mut pushed = 0;
-        while pushed < 10 || !process.is_finished() {
-            let tip = repo.git(&["rev-parse", "main"]);
-            let name = format!("mine{pushed}");
-            let own = repo.candidate(&tip, &name, &[(name.as_str(), Some("x"))]);
-            if repo.try_git(&["update-ref", "refs/heads/main", &own, &tip]).code == Some(0) {
-                pushed += 1;
-            }
-        }
-        assert_eq!(process.join().unwrap().json_lines().len(), 20);
-        assert_eq!(repo.git(&["rev-list", "--count", "main"]), (21 + pushed).to_string());
-    });
-    repo.assert_tidy();
-}
-
-#[test]
-fn a_lock_that_a_killed_landing_left_is_cleared_and_one_of_somebody_else_is_waited_for() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
-    let lock = repo.path(".git/refs/heads/main.lock");
-    std::fs::write(&lock, "").unwrap();
-    let mut process = repo.wave_command(repo.root(), &["queue", "process"]);
-    let mut process = process.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let mut said = std::io::BufReader::new(process.stderr.take().unwrap());
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
-    assert!(line.contains("failed to lock") && line.contains("try 1"), "{line}");
-    process.kill().unwrap();
-    process.wait().unwrap();
-    assert!(lock.exists(), "a lock of somebody else is never deleted");
-    // Now there is an intent without an owner, so that the lock can only be its.
-    repo.process(0);
-    assert_eq!(repo.subjects("main"), ["begin", "x"]);
-    repo.assert_tidy();
 }

@@ -44,7 +44,7 @@ fn nothing_left(repo: &TestRepo) {
     assert_eq!(repo.git(&["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1);
     let open = repo.wave(&["queue", "list", "--json"]).exits(0);
     let held = repo.git(&["for-each-ref", "refs/wave/keep"]).lines().count();
-    assert_eq!(held, open.json_lines().len(), "a keep ref for what still waits, and none besides");
+    assert_eq!(held, open.json().as_array().unwrap().len(), "a keep ref for what still waits, and none besides");
     assert_eq!(repo.git(&["status", "--porcelain"]), "", "the checkout shows what landed and nothing else");
     repo.fsck();
 }

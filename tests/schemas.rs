@@ -1,4 +1,5 @@
 //! The published schemas, held against what is really read and written.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 #[path = "schemas/checker.rs"]
 mod checker;
@@ -27,7 +28,7 @@ fn holds(schema: &Value, value: &Value) {
 /// Every document that is `value` with one field taken out, or with one made a thing that no field is, must be refused.
 fn heeds_every_field(schema: &Value, value: &Value, optional: &[&str]) {
     let mut pointers = Vec::new();
-    fields(value, String::new(), &mut pointers);
+    fields(value, "", &mut pointers);
     assert!(!pointers.is_empty());
     for pointer in pointers {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -41,17 +42,20 @@ fn heeds_every_field(schema: &Value, value: &Value, optional: &[&str]) {
     }
 }
 
-fn fields(value: &Value, at: String, pointers: &mut Vec<String>) {
+fn fields(value: &Value, at: &str, pointers: &mut Vec<String>) {
     match value {
         Value::Object(entries) => {
             for (name, value) in entries {
                 pointers.push(format!("{at}/{name}"));
-                fields(value, format!("{at}/{name}"), pointers);
+                fields(value, &format!("{at}/{name}"), pointers);
             }
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, item)| fields(item, format!("{at}/{n}"), pointers))
+            for (n, item) in items.iter().enumerate() {
+                fields(item, &format!("{at}/{n}"), pointers);
+            }
         }
+
         _ => {}
     }
 }
@@ -306,6 +310,32 @@ fn the_configuration_is_as_published() {
     ] {
         assert!(!checker::faults(&schema, &schema, &bad, "$").is_empty(), "{bad}");
     }
+}
+
+#[test]
+fn the_queue_prints_as_published() {
+    let schema = schema("queue");
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "HEAD"]);
+    let heads = [("A", "a"), ("B", "b"), ("C", "a")]
+        .map(|(ticket, text)| (ticket, repo.candidate(&base, ticket, &[("new", Some(text))])));
+    repo.git(&["switch", "-q", "-c", "aside"]);
+    for (ticket, head) in &heads {
+        let added = repo.wave(&["queue", "add", "--ticket", ticket, "--onto", "main", head, "--json"]).exits(0).json();
+        holds(&schema, &added);
+        heeds_every_field(&schema, &added, &[]);
+    }
+    let lines = repo.wave(&["queue", "process", "--onto", "main", "--json"]).exits(1).json_lines();
+    let mut states: Vec<_> = lines.iter().map(|line| line["state"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["deferred", "empty", "landed"]);
+    for line in &lines {
+        holds(&schema, line);
+        heeds_every_field(&schema, line, &[]);
+    }
+    let listed = repo.wave(&["queue", "list", "--all", "--json"]).exits(0).json();
+    assert_eq!(listed.as_array().unwrap().len(), 3);
+    holds(&schema, &listed);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! `validate`, `import` and `init` as a user meets them.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
 

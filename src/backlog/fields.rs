@@ -2,13 +2,20 @@
 //!
 //! Knows types and places; nothing of what any field means, of formats, or of the graph.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::backlog::duration::parse_seconds;
 use crate::backlog::syntax::{Entry, Node, Value};
 use crate::names::TicketId;
 use crate::plan::{CommandLine, Place, Priority, Problem};
+
+/// Fields whose places outlast reading: those that the plan, the checks of files and commands, and runs speak of.
+const LINES_KEPT: [&str; 5] = ["id", "needs", "files", "run", "verify"];
+/// They, and fields of other formats that become one of them or are spoken of while reading.
+const LINES_NOTED: [&str; 9] = ["id", "needs", "files", "run", "verify", "key", "dependencies", "blockedBy", "status"];
 
 /// What a list of tickets is expected to be.
 const TABLES: &str = "a list of tables";
@@ -89,23 +96,26 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a field out, with its full name and line; a null is as good as none.
-    pub(crate) fn take(&mut self, name: &str) -> Option<(String, Node<'a>)> {
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<(Cow<'static, str>, Node<'a>)> {
         let at = self.entries.iter().position(|entry| entry.key == name)?;
         let entry = self.entries.remove(at);
-        self.lines.insert(name.to_owned(), entry.line);
+        if LINES_NOTED.contains(&name) {
+            self.lines.insert(name.to_owned(), entry.line);
+        }
         let node = Node { line: entry.line.max(entry.node.line), value: entry.node.value };
-        (!matches!(node.value, Value::Null)).then(|| (format!("{}{name}", self.prefix), node))
+        let named = || if self.prefix.is_empty() { name.into() } else { format!("{}{name}", self.prefix).into() };
+        (!matches!(node.value, Value::Null)).then(|| (named(), node))
     }
 
     /// A field as [`Fields::take`] gives it, that also stays among the fields nobody asked for, so that the worker sees it whole.
-    pub(crate) fn keep(&mut self, name: &str) -> Option<(String, Node<'a>)> {
+    pub(crate) fn keep(&mut self, name: &'static str) -> Option<(Cow<'static, str>, Node<'a>)> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?.clone();
         let taken = self.take(name);
         self.entries.push(entry);
         taken
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &'static str) -> bool {
         self.entries.iter().any(|entry| entry.key == name)
     }
 
@@ -114,26 +124,28 @@ impl<'a> Fields<'a> {
         self.entries.iter().map(|entry| (&*entry.key, entry.line))
     }
 
-    /// The fields that were not taken, as they are.
+    /// The fields that were not taken, as they are, and the lines that are asked for once the ticket has been read.
     pub(crate) fn rest(self) -> (serde_json::Map<String, serde_json::Value>, BTreeMap<String, u32>) {
         let rest = self.entries.into_iter().map(|entry| (entry.key.into_owned(), entry.node.value.into_json()));
-        (rest.collect(), self.lines)
+        let mut lines = self.lines;
+        lines.retain(|name, _| LINES_KEPT.contains(&name.split('[').next().unwrap_or(name)));
+        (rest.collect(), lines)
     }
 
     /// Text, without NUL: no environment variable or file name can hold one.
-    pub(crate) fn text(&mut self, name: &str, found: &mut Findings) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &'static str, found: &mut Findings) -> Option<String> {
         let (field, node) = self.take(name)?;
         text_of(node, &field, "text", found)
     }
 
     /// An id: text that is not empty, or a number, taken as it is written.
-    pub(crate) fn id(&mut self, name: &str, found: &mut Findings) -> Option<TicketId> {
+    pub(crate) fn id(&mut self, name: &'static str, found: &mut Findings) -> Option<TicketId> {
         let (field, node) = self.take(name)?;
         id_of(node, &field, found)
     }
 
     /// [`Fields::id`], and an error where there is none.
-    pub(crate) fn required_id(&mut self, name: &str, line: u32, found: &mut Findings) -> Option<TicketId> {
+    pub(crate) fn required_id(&mut self, name: &'static str, line: u32, found: &mut Findings) -> Option<TicketId> {
         if !self.entries.iter().any(|entry| entry.key == name && !matches!(entry.node.value, Value::Null)) {
             found.error(line, name, format!("a ticket has no {name}"));
             found.lost = true;
@@ -154,26 +166,26 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of ids.
-    pub(crate) fn ids(&mut self, name: &str, found: &mut Findings) -> Vec<TicketId> {
+    pub(crate) fn ids(&mut self, name: &'static str, found: &mut Findings) -> Vec<TicketId> {
         self.list(name, "a list of ids", found, id_of)
     }
 
     /// A list of texts.
-    pub(crate) fn texts(&mut self, name: &str, found: &mut Findings) -> Vec<String> {
+    pub(crate) fn texts(&mut self, name: &'static str, found: &mut Findings) -> Vec<String> {
         self.list(name, "a list of texts", found, |node, field, found| text_of(node, field, "text", found))
     }
 
     /// A list of tables.
-    pub(crate) fn nodes(&mut self, name: &str, found: &mut Findings) -> Vec<(String, Node<'a>)> {
-        self.list(name, TABLES, found, |node, field, _| Some((field.to_owned(), node)))
+    pub(crate) fn nodes(&mut self, name: &'static str, found: &mut Findings) -> Vec<(String, Node<'a>)> {
+        self.list(name, TABLES, found, |node, field, _| Some((field.to_string(), node)))
     }
 
     fn list<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: &str,
         found: &mut Findings,
-        item: impl Fn(Node<'a>, &str, &mut Findings) -> Option<T>,
+        item: impl Fn(Node<'a>, &dyn fmt::Display, &mut Findings) -> Option<T>,
     ) -> Vec<T> {
         let Some((field, node)) = self.take(name) else { return Vec::new() };
         let Value::List(nodes) = node.value else {
@@ -187,13 +199,13 @@ impl<'a> Fields<'a> {
             if self.lines.get(name) != Some(&node.line) {
                 self.lines.insert(format!("{name}[{at}]"), node.line);
             }
-            items.extend(item(node, &format!("{field}[{at}]"), found));
+            items.extend(item(node, &format_args!("{field}[{at}]"), found));
         }
         items
     }
 
     /// A duration: `40m`, `1h30m`, or whole seconds.
-    pub(crate) fn seconds(&mut self, name: &str, found: &mut Findings) -> Option<u64> {
+    pub(crate) fn seconds(&mut self, name: &'static str, found: &mut Findings) -> Option<u64> {
         let (field, node) = self.take(name)?;
         let seconds = match &node.value {
             Value::Integer(number, _) => u64::try_from(*number).ok(),
@@ -208,7 +220,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A number of hours, as seconds.
-    pub(crate) fn hours(&mut self, name: &str, found: &mut Findings) -> Option<u64> {
+    pub(crate) fn hours(&mut self, name: &'static str, found: &mut Findings) -> Option<u64> {
         let (field, node) = self.take(name)?;
         let hours = match &node.value {
             Value::Integer(_, text) | Value::Number(text) => text.parse::<f64>().ok().and_then(seconds_of_hours),
@@ -221,7 +233,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number that is at least `least`.
-    pub(crate) fn number(&mut self, name: &str, least: u32, found: &mut Findings) -> Option<u32> {
+    pub(crate) fn number(&mut self, name: &'static str, least: u32, found: &mut Findings) -> Option<u32> {
         let (field, node) = self.take(name)?;
         let number = match node.value {
             Value::Integer(number, _) => u32::try_from(number).ok().filter(|number| *number >= least),
@@ -235,7 +247,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A command: text for a shell, or a list of texts to execute as they are.
-    pub(crate) fn command(&mut self, name: &str, found: &mut Findings) -> Option<CommandLine> {
+    pub(crate) fn command(&mut self, name: &'static str, found: &mut Findings) -> Option<CommandLine> {
         let (field, node) = self.take(name)?;
         let expected = "a command: text for a shell, or a list of texts";
         match node.value {
@@ -246,7 +258,7 @@ impl<'a> Fields<'a> {
             Value::List(nodes) => {
                 let texts = nodes.into_iter().enumerate();
                 let argv: Vec<_> =
-                    texts.map(|(at, node)| text_of(node, &format!("{field}[{at}]"), "text", found)).collect();
+                    texts.map(|(at, node)| text_of(node, &format_args!("{field}[{at}]"), "text", found)).collect();
                 let argv = argv.into_iter().collect::<Option<Vec<_>>>()?;
                 if argv[0].is_empty() {
                     found.error(node.line, &format!("{field}[0]"), "the program's name is empty");
@@ -263,7 +275,7 @@ impl<'a> Fields<'a> {
     }
 
     /// `P0` to `P4`, a whole number, or a word; an unknown word is a warning and the ticket keeps the default.
-    pub(crate) fn priority(&mut self, name: &str, found: &mut Findings) -> Option<Priority> {
+    pub(crate) fn priority(&mut self, name: &'static str, found: &mut Findings) -> Option<Priority> {
         let (field, node) = self.take(name)?;
         let text = match node.value {
             Value::Integer(number, _) => return Some(Priority(number)),
@@ -306,29 +318,38 @@ pub(crate) fn priority_of(word: &str) -> Option<Priority> {
 }
 
 /// Text from a node.
-pub(crate) fn text_of(node: Node<'_>, field: &str, expected: &str, found: &mut Findings) -> Option<String> {
+pub(crate) fn text_of(
+    node: Node<'_>,
+    field: &dyn fmt::Display,
+    expected: &str,
+    found: &mut Findings,
+) -> Option<String> {
     match node.value {
         Value::Text(text) if text.contains('\0') => {
-            found.error(node.line, field, "the text holds a NUL character, which no file name or environment can");
+            found.error(
+                node.line,
+                &field.to_string(),
+                "the text holds a NUL character, which no file name or environment can",
+            );
             None
         }
         Value::Text(text) => Some(text.into_owned()),
         other => {
-            found.wrong_type(&Spot { line: node.line, field }, expected, &other);
+            found.wrong_type(&Spot { line: node.line, field: &field.to_string() }, expected, &other);
             None
         }
     }
 }
 
 /// An id from a node.
-pub(crate) fn id_of(node: Node<'_>, field: &str, found: &mut Findings) -> Option<TicketId> {
+pub(crate) fn id_of(node: Node<'_>, field: &dyn fmt::Display, found: &mut Findings) -> Option<TicketId> {
     let value = match node.value {
         Value::Integer(_, text) | Value::Number(text) => Value::Text(text),
         other => other,
     };
     let text = text_of(Node { line: node.line, value }, field, "an id", found)?;
     if text.trim().is_empty() {
-        found.error(node.line, field, "the id is empty");
+        found.error(node.line, &field.to_string(), "the id is empty");
         return None;
     }
     Some(TicketId::new(text))

@@ -53,7 +53,9 @@ fn ticket(node: Node<'_>, field: &str, found: &mut Findings) -> Option<Ticket> {
             ticket.needs.push(blocker);
         }
     }
-    fields.rename_lines("dependencies", "needs");
+    let mostly =
+        if ticket.needs.is_empty() || fields.lines.contains_key("dependencies") { "dependencies" } else { "blockedBy" };
+    fields.rename_lines(mostly, "needs");
     ticket.component = fields.text("component", found);
     ticket.files = fields.texts("files", found);
     ticket.max_attempts = fields.number("max_retries", 1, found);

@@ -8,6 +8,7 @@ use crate::backlog::duration::show_seconds;
 use crate::backlog::native::FIELDS;
 use crate::backlog::read::Backlog;
 use crate::backlog::status::word_of;
+use crate::names::TicketId;
 use crate::plan::{CommandLine, Priority, Ticket};
 
 /// The backlog as native TOML.
@@ -41,7 +42,7 @@ fn write_ticket(out: &mut String, ticket: &Ticket) {
     if let Some(word) = word_of(ticket.standing) {
         line(out, "status", &quoted(word));
     }
-    texts(out, "needs", ticket.needs.iter().map(|id| id.as_str()));
+    texts(out, "needs", ticket.needs.iter().map(TicketId::as_str));
     texts(out, "files", ticket.files.iter().map(String::as_str));
     optional(out, "component", ticket.component.as_deref().map(quoted));
     optional(out, "wave", ticket.declared_wave.map(|wave| wave.to_string()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face, nearest};
 use crate::names::TicketId;
-use crate::report::printable;
+use crate::report::{inert, printable};
 use crate::run::RunRecord;
 
 const GLANCE: Duration = Duration::from_millis(100);
@@ -37,12 +37,12 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let ticket = nearest::ticket(&args.ticket, &known)?;
     let attempts: Vec<u32> = (1..).take_while(|n| *n <= latest(&record, &ticket)).collect();
     let Some(attempt) = args.attempt.or(attempts.last().copied()) else {
-        return Err(CliError::usage(format!("{ticket} has not run yet in run {}", record.id()))
-            .hint(format!("`git wave explain {ticket}` says what it waits for")));
+        return Err(CliError::usage(format!("{} has not run yet in run {}", inert(&args.ticket), record.id()))
+            .hint(format!("`git wave explain {}` says what it waits for", inert(&args.ticket))));
     };
     let path = record.log_path(&ticket, attempt);
     if !path.exists() {
-        let error = CliError::usage(format!("{ticket} has no attempt {attempt} in run {}", record.id()));
+        let error = CliError::usage(format!("{} has no attempt {attempt} in run {}", inert(&args.ticket), record.id()));
         return Err(match attempts.last() {
             Some(last) => error.hint(format!("its latest is attempt {last}")),
             None => error,

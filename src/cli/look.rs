@@ -19,8 +19,12 @@ impl Seen {
     /// written its last event for certain, or is taken for alive for one moment more.
     pub(crate) fn of(record: RunRecord) -> Result<Self, CliError> {
         let alive = record.is_alive()?;
-        let events = record.events()?;
-        let roster = roster_of(&record)?;
+        let (events, roster) = std::thread::scope(|scope| {
+            let events = scope.spawn(|| record.events());
+            let roster = record.roster();
+            (events.join().expect("reading events does not panic"), roster)
+        });
+        let (events, roster) = (events?, roster?);
         let mut fold = Fold::new(roster.clone());
         events.iter().for_each(|recorded| fold.apply(recorded));
         let report = match (events.last().map(|last| &last.event), alive) {
@@ -32,8 +36,10 @@ impl Seen {
     }
 }
 
-/// Who is in the run.
-pub(crate) fn roster_of(record: &RunRecord) -> Result<Vec<Roster>, CliError> {
-    let plan = record.plan()?.plan().map_err(run::RunError::Plan)?;
-    Ok(run::roster(&plan))
+/// The report of this moment and no more: of a run that has ended, what its last event says.
+pub(crate) fn report_of(record: RunRecord) -> Result<Report, CliError> {
+    match record.ended()? {
+        Some(report) => Ok(report),
+        None => Ok(Seen::of(record)?.report),
+    }
 }

@@ -64,6 +64,10 @@ enum Command {
     /// Show what would run when: waves, critical path, overlaps, and the time that 1 to 8 workers would take
     #[command(after_help = "Example: git wave plan tickets.toml --format svg > plan.svg")]
     Plan(Box<plan::Args>),
+    /// Say every error and warning in a backlog with its place, and what parallel runs promise
+    #[command(
+        after_help = "Example: git wave validate tickets.toml\n\nExit code 0: it can be run, warnings or not; 2: it cannot."
+    )]
     Validate(validate::Args),
     /// Look at a run once
     #[command(after_help = "Example: git wave status")]
@@ -98,7 +102,11 @@ enum Command {
     /// The commit queue by itself: add, list, process, retry, drop
     #[command(after_help = "Example: git wave queue add --ticket AUTH-002 feature/register && git wave queue process")]
     Queue(queue::Args),
+    /// Convert a backlog of any format into a native one
+    #[command(after_help = "Example: git wave import .sage/tickets/index.json -o tickets.toml")]
     Import(import::Args),
+    /// Write a backlog to start from
+    #[command(after_help = "Example: git wave init && git wave validate")]
     Init(init::Args),
     /// Look at this machine and this repository
     #[command(after_help = "Example: git wave doctor")]

@@ -14,7 +14,9 @@ use crate::cli::{CliError, Exit, Face, nearest};
 use crate::git::{GitError, Repository};
 use crate::names::{BranchRef, EntryId, TicketId};
 use crate::plan::Priority;
-use crate::queue::{Change, EntryState, EntryView, Landing, NewEntry, Outcome, Processing, Queue, Strategy, Told};
+use crate::queue::{
+    Change, EntryState, EntryView, Landing, NewEntry, Outcome, Processing, Queue, QueueError, Strategy, Told,
+};
 use crate::report::inert;
 
 #[derive(clap::Args, Debug)]
@@ -183,13 +185,21 @@ fn process(args: &Process, queue: &Queue, face: &Face) -> Result<Exit, CliError>
     let how = Processing { wait: Duration::from_secs(args.wait), approve: None, give_up: &give_up };
     let all_landed = Cell::new(true);
     for target in &targets {
-        queue.process(target, &how, &mut |told| {
+        let processed = queue.process(target, &how, &mut |told| {
             if let Told::Outcome(outcome) = &told {
                 let fine = matches!(outcome.landing, Landing::Landed { .. } | Landing::Empty);
                 all_landed.set(all_landed.get() && fine);
             }
             say(&told, face);
-        })?;
+        });
+        match processed {
+            // A branch that nobody asked for by name, and that is gone, must not hold up the others.
+            Err(error @ QueueError::MissingTarget { .. }) if args.onto.is_none() => {
+                face.remark(&format!("warning: {error}; its entries stay queued"));
+                all_landed.set(false);
+            }
+            other => other?,
+        }
     }
     Ok(match signal.caught() {
         Some(number) => Exit::Signal(number),

@@ -3,7 +3,7 @@
 //! Knows nothing of formats; the report room does.
 
 use crate::cli::context::Context;
-use crate::cli::look::Seen;
+use crate::cli::look::report_of;
 use crate::cli::{CliError, Exit, Face};
 use crate::report::{self, Detail, Look, Paint};
 
@@ -32,7 +32,7 @@ enum Format {
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
-    let report = Seen::of(context.run(args.run.as_deref())?)?.report;
+    let report = report_of(context.run(args.run.as_deref())?)?;
     let format = if face.json() { Format::Json } else { args.format };
     match format {
         Format::Json => face.document(&report)?,

@@ -2,10 +2,10 @@
 //!
 //! Reads only; knows nothing of how the look is drawn.
 
-use crate::cli::look::Seen;
+use crate::cli::look::report_of;
 use crate::cli::{CliError, Exit, Face};
 use crate::git::Repository;
-use crate::report::{self, Detail, Look, Paint};
+use crate::report::{self as shown, Detail, Look, Paint};
 use crate::run::{RecordError, RunRecord};
 
 #[derive(clap::Args, Debug)]
@@ -21,11 +21,11 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
         Err(RecordError::None) => return nothing(face),
         Err(error) => return Err(error.into()),
     };
-    let seen = Seen::of(record)?;
+    let report = report_of(record)?;
     if face.json() {
-        face.document(&seen.report)?;
+        face.document(&report)?;
     } else {
-        face.say(&report::status(&seen.report, Look::here(Paint::when(face.color), Detail::Brief)));
+        face.say(&shown::status(&report, Look::here(Paint::when(face.color), Detail::Brief)));
     }
     Ok(Exit::Done)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::cli::context::Context;
-use crate::cli::look::{Seen, roster_of};
+use crate::cli::look::report_of;
 use crate::cli::run::exit_of;
 use crate::cli::{CliError, Exit, Face};
 use crate::event::{Event, FinalState, Fold, Pulse, Recorded, Roster, SlotView};
@@ -27,17 +27,19 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let record = context.run(args.run.as_deref())?;
-    follow(&record, face)?;
-    let seen = Seen::of(record)?;
-    if !face.json() {
-        face.say(&report::summary(&seen.report, face.color));
+    if face.json() || record.is_alive()? {
+        follow(&record, face)?;
     }
-    Ok(exit_of(&seen.report))
+    let report = report_of(record)?;
+    if !face.json() {
+        face.say(&report::summary(&report, face.color));
+    }
+    Ok(exit_of(&report))
 }
 
 /// Shows every event there is and comes, until nobody holds the run any more.
 fn follow(record: &RunRecord, face: &Face) -> Result<(), CliError> {
-    let roster = roster_of(record)?;
+    let roster = record.roster()?;
     let (reader, paint) = (face.reader, Paint::when(face.color));
     let mut shown = report::for_run(Setting { reader, paint, roster: roster.clone() });
     let mut desks = Desks::new(roster);

@@ -218,10 +218,8 @@ impl Fold {
 
     fn declare(&mut self, wave: u32, tickets: &[TicketId]) {
         for ticket in tickets {
-            if !self.index.contains_key(ticket) {
-                let at = self.position(ticket);
-                self.roster[at].wave = wave;
-            }
+            let at = self.position(ticket);
+            self.roster[at].wave = wave;
         }
     }
 

@@ -114,6 +114,14 @@ pub enum GitError {
         /// What about it.
         what: String,
     },
+    /// What was written may not be on the disk.
+    #[error("{} could not be synced: {reason}", .path.display())]
+    NotSynced {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A file of the repository could not be used.
     #[error("{}: {source}", .path.display())]
     Io {

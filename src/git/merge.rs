@@ -44,7 +44,7 @@ pub enum Probe {
 impl Repository {
     /// Whether `base..head` would merge cleanly into `tip` now. Writes no ref.
     pub fn probe(&self, tip: &CommitId, base: &CommitId, head: &CommitId) -> Result<Probe, GitError> {
-        let session = Session::open(self)?;
+        let session = Session::open(self, &self.common_dir().join("wave/probe"))?;
         let from =
             if session.is_ancestor(base, tip)? { Base::Natural { seen_from: tip } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::GitError;
+use crate::store::FileLock;
 
 /// Which hooks of the repository may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub(crate) struct Program {
     command: Command,
     shown: Vec<OsString>,
     input: Option<Vec<u8>>,
+    guard: Option<std::fs::File>,
 }
 
 impl Program {
@@ -46,7 +48,7 @@ impl Program {
             command.args(["-c", "core.hooksPath=/dev/null"]);
         }
         command.args(["-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
-        Self { command, shown: Vec::new(), input: None }
+        Self { command, shown: Vec::new(), input: None, guard: None }
     }
 
     /// Lets through those variables of the caller that say who the user is.
@@ -92,6 +94,13 @@ impl Program {
         self
     }
 
+    /// Keeps `lock` held until git has ended, also when we are killed before it: nobody may find half of what it does. The
+    /// lock's file is git's stdin, which it does not read.
+    pub(super) fn guarded_by(&mut self, lock: &FileLock) -> Result<&mut Self, GitError> {
+        self.guard = Some(lock.share().map_err(super::worktree::store)?);
+        Ok(self)
+    }
+
     /// Runs it to its end. An exit code outside `expected` is an error.
     pub(crate) fn run(&mut self, expected: &[i32]) -> Result<Output, GitError> {
         let output = self.output().map_err(|source| GitError::NotRun { command: self.shown(), source })?;
@@ -104,7 +113,8 @@ impl Program {
 
     fn output(&mut self) -> std::io::Result<Output> {
         let Some(input) = self.input.take() else {
-            return self.command.stdin(Stdio::null()).output();
+            let stdin = self.guard.take().map_or_else(Stdio::null, Stdio::from);
+            return self.command.stdin(stdin).output();
         };
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn()?;

@@ -3,6 +3,7 @@
 //! Dropped without [`Session::persist`], nothing it made ever existed. Not `Sync`: one thread, one session.
 
 use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid};
 
@@ -13,11 +14,14 @@ use super::overlay::Known;
 use super::refs::tip_in;
 use super::{CommitInfo, GitError, Repository, Signature, oid};
 use crate::names::{BranchRef, CommitId, TreeId};
+use crate::store::sync_dir;
 
 /// An open repository with objects that are not written yet.
 pub(crate) struct Session {
     pub(super) folder: Repository,
     pub(super) repo: git2::Repository,
+    /// Where packs are written before they are moved into the store.
+    staging: PathBuf,
     pending: RefCell<Vec<Oid>>,
     /// Whether git wrote objects for us, which it does not sync.
     pub(super) unsynced: Cell<bool>,
@@ -37,7 +41,8 @@ pub(crate) struct NewCommit {
 }
 
 impl Session {
-    pub(crate) fn open(folder: &Repository) -> Result<Self, GitError> {
+    /// Opens `folder`; packs are written in `staging`, which belongs to this session alone.
+    pub(crate) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
         let during = || GitError::during("opening the object store");
         let repo = folder.open()?;
         // Above every backend on disk, so that what is written here stays in memory until it is persisted.
@@ -50,6 +55,7 @@ impl Session {
         Ok(Self {
             folder: folder.clone(),
             repo,
+            staging: staging.to_owned(),
             pending,
             unsynced: Cell::new(false),
             overlay_allowed,
@@ -58,8 +64,9 @@ impl Session {
         })
     }
 
-    pub(crate) fn folder(&self) -> &Repository {
-        &self.folder
+    /// The same repository, seen afresh: nothing of what was made here.
+    pub(crate) fn afresh(&self) -> Result<Self, GitError> {
+        Self::open(&self.folder, &self.staging)
     }
 
     pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
@@ -132,15 +139,30 @@ impl Session {
             for id in pending.iter() {
                 pack.insert_object(*id, None).map_err(during())?;
             }
-            let folder = self.folder.common_dir().join("objects/pack");
-            std::fs::create_dir_all(&folder).map_err(|source| GitError::io(&folder, source))?;
-            durably(|| pack.write(&folder, 0)).map_err(during())?;
+            self.write(&mut pack)?;
             pending.clear();
         }
         if self.unsynced.replace(false) {
             sync_objects(self.folder.common_dir())?;
         }
         Ok(())
+    }
+
+    /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there.
+    fn write(&self, pack: &mut git2::PackBuilder<'_>) -> Result<(), GitError> {
+        let during = || GitError::during("writing a pack of what is to land");
+        let store = self.folder.common_dir().join("objects/pack");
+        for folder in [&self.staging, &store] {
+            std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
+        }
+        durably(|| pack.write(&self.staging, 0)).map_err(during())?;
+        let name = pack.name().map_err(during())?.unwrap_or_default().to_owned();
+        // The index last: a pack counts from when its index is there.
+        for file in [format!("pack-{name}.pack"), format!("pack-{name}.idx")] {
+            let (from, to) = (self.staging.join(&file), store.join(&file));
+            std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
+        }
+        sync_dir(&store).map_err(|error| GitError::NotSynced { path: store, reason: error.to_string() })
     }
 
     pub(super) fn tree_oid(&self, id: &CommitId) -> Result<Oid, GitError> {

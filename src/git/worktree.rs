@@ -37,11 +37,13 @@ pub(super) struct Place<'a> {
 impl Repository {
     /// Makes a worktree at `at`, called `name`, whose HEAD is `base`, detached, with its files. What a crash left at
     /// either place must be gone: see [`Repository::remove_worktree`]. A crash in here leaves what that heals.
-    pub fn add_worktree(&self, at: &Path, name: &str, base: &CommitId) -> Result<(), GitError> {
+    /// `held` is the lock under which the caller has this worktree for itself.
+    pub fn add_worktree(&self, at: &Path, name: &str, base: &CommitId, held: &FileLock) -> Result<(), GitError> {
         let place = self.place(at, name);
         {
-            let _adding = self.adding()?;
+            let adding = self.adding()?;
             let mut git = self.program();
+            git.guarded_by(&adding)?;
             git.args([
                 "-c",
                 "worktree.useRelativePaths=false",
@@ -55,12 +57,12 @@ impl Repository {
         }
         // Git chooses another name if a worktree of this name came up meanwhile.
         place.check()?;
-        self.read_tree(&place, base)
+        self.read_tree(&place, base, held)
     }
 
     /// Brings a worktree to exactly `base`: HEAD detached there, index and files the same; what is ignored stays.
     /// Fails with [`GitError::Worktree`] if the worktree is not as we left it; then it is to be removed and added.
-    pub fn reset_worktree(&self, at: &Path, name: &str, base: &CommitId) -> Result<(), GitError> {
+    pub fn reset_worktree(&self, at: &Path, name: &str, base: &CommitId, held: &FileLock) -> Result<(), GitError> {
         let place = self.place(at, name);
         place.check()?;
         self.forget_what_was_begun(&place)?;
@@ -68,10 +70,10 @@ impl Repository {
         let moved = self.differs(&place, base)?;
         let found = if moved { Found { changed: true, untracked: true } } else { self.look(&place)? };
         if found.changed {
-            self.read_tree(&place, base)?;
+            self.read_tree(&place, base, held)?;
         }
         if found.untracked {
-            self.in_worktree(&place).args(["clean", "-ffdq"]).run(&[0])?;
+            self.in_worktree(&place).guarded_by(held)?.args(["clean", "-ffdq"]).run(&[0])?;
         }
         Ok(())
     }
@@ -159,6 +161,11 @@ impl Repository {
         Place { at, admin: self.common_dir().join("worktrees").join(name) }
     }
 
+    /// Waits until nobody adds or removes a worktree, not even a git whose runner was killed.
+    pub fn settle_worktrees(&self) -> Result<(), GitError> {
+        self.adding().map(drop)
+    }
+
     /// Held while a worktree is added or removed: git's own do race (1 to 5 of 24 fail).
     fn adding(&self) -> Result<FileLock, GitError> {
         let folder = self.common_dir().join("wave/slots");
@@ -179,13 +186,15 @@ impl Repository {
         git
     }
 
-    fn read_tree(&self, place: &Place<'_>, base: &CommitId) -> Result<(), GitError> {
-        let read = |git: &mut Program| git.args(["read-tree", "--reset", "-u", base.as_str()]).run(&[0]);
-        if read(&mut self.in_worktree(place)).is_err() {
+    fn read_tree(&self, place: &Place<'_>, base: &CommitId, held: &FileLock) -> Result<(), GitError> {
+        let read = || {
+            let mut git = self.in_worktree(place);
+            git.guarded_by(held)?.args(["read-tree", "--reset", "-u", base.as_str()]).run(&[0])
+        };
+        if read().is_err() {
             // An index that cannot be read is rebuilt: every file is then compared by its content.
-            let index = place.admin.join("index");
-            remove_file(&index)?;
-            read(&mut self.in_worktree(place))?;
+            remove_file(&place.index())?;
+            read()?;
         }
         Ok(())
     }

@@ -92,9 +92,8 @@ pub(super) fn held_by(mut deferral: Deferral, entry: &Entry, rescue_ref: &str) -
 fn listed(paths: &[String]) -> String {
     match paths {
         [] => "something".to_owned(),
-        [some @ ..] if some.len() <= 3 => some.join(", "),
-        [a, b, rest @ ..] => format!("{a}, {b} or one of {} more", rest.len()),
-        [one] => one.clone(),
+        [a, b, rest @ ..] if rest.len() > 1 => format!("{a}, {b} or one of {} more", rest.len()),
+        few => few.join(", "),
     }
 }
 

@@ -69,7 +69,9 @@ impl Queue {
         };
         let ended = drain.settle(&lock).and_then(|()| drain.run(&lock));
         drain.say_waiting();
-        ended
+        // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
+        let judged = self.judge(target).map(|_| ());
+        ended.and(judged)
     }
 }
 
@@ -132,7 +134,7 @@ impl Drain<'_> {
         let Some(candidate) = fault.entry else { return Err(fault.error) };
         *tries = 0;
         let deferral = deferral::exhausted(&candidate.entry, &reason, candidate.attempts + 1);
-        self.finish(&[], vec![(candidate, Landing::Deferred(Box::new(deferral)))])
+        self.finish(&[], vec![(*candidate, Landing::Deferred(Box::new(deferral)))])
     }
 
     fn pause(&self, delay: Duration) {
@@ -150,7 +152,7 @@ impl Drain<'_> {
         for warning in self.queue.warnings() {
             (self.tell)(Told::Warning(warning));
         }
-        let session = Session::open(&self.queue.repo).map_err(QueueError::from)?;
+        let session = Session::open(&self.queue.repo, &self.queue.staging(self.target)).map_err(QueueError::from)?;
         let candidates = self.candidates(&session)?;
         if candidates.is_empty() {
             return Ok(Round::Idle);

@@ -26,7 +26,7 @@ pub(super) struct Candidate {
 /// A fault, and the entry whose turn it was.
 #[derive(Debug)]
 pub(super) struct Fault {
-    pub(super) entry: Option<Candidate>,
+    pub(super) entry: Option<Box<Candidate>>,
     pub(super) error: QueueError,
 }
 
@@ -68,7 +68,6 @@ impl Group {
 /// checkout are set aside, and the rest is made again without them.
 pub(super) fn make(mut session: Session, candidates: &[Candidate], making: &mut Making<'_>) -> Result<Group, Fault> {
     let mut dirty = BTreeMap::new();
-    let folder = session.folder().clone();
     loop {
         let group = chain(session, candidates, making, &dirty)?;
         let found = in_the_way(&group, making.checkouts)?;
@@ -76,7 +75,7 @@ pub(super) fn make(mut session: Session, candidates: &[Candidate], making: &mut 
             return Ok(group);
         }
         dirty.extend(found);
-        session = Session::open(&folder).map_err(QueueError::from)?;
+        session = group.session.afresh().map_err(QueueError::from)?;
     }
 }
 
@@ -99,7 +98,7 @@ fn chain(
             Landing::Deferred(Box::new(deferral))
         } else {
             take_turn(&session, candidate, &ground, making)
-                .map_err(|error| Fault { entry: Some(candidate.clone()), error })?
+                .map_err(|error| Fault { entry: Some(Box::new(candidate.clone())), error })?
         };
         if let Landing::Landed { commit, tree, landed_by } = &landing {
             let (entry, commit) = (candidate.entry.number, commit.clone());

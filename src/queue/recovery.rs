@@ -71,7 +71,9 @@ mod tests {
         };
         let none = BTreeMap::new();
         let one = BTreeMap::from([(1, (CommitId::new("copy"), TreeId::new("tree of copy")))]);
-        let cases: [(&str, Option<&str>, bool, _, &[&str], Checkouts); 7] = [
+        type Case<'a> =
+            (&'a str, Option<&'a str>, bool, &'a BTreeMap<u64, (CommitId, TreeId)>, &'a [&'a str], Checkouts);
+        let cases: [Case<'_>; 7] = [
             ("the ref moved, nothing after", Some("new"), true, &none, &["mid", "new"], Checkouts::BringAlong),
             ("the ref moved, then others landed", Some("later"), true, &none, &["mid", "new"], Checkouts::LeaveAlone),
             ("the ref did not move", Some("old"), false, &none, &[], Checkouts::LeaveAlone),

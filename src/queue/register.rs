@@ -191,6 +191,11 @@ impl Queue {
         self.folder.join("landing").join(format!("{}.lock", slug_of(target.branch())))
     }
 
+    /// Where packs of a target are written before they are moved into the object store.
+    pub(super) fn staging(&self, target: &BranchRef) -> PathBuf {
+        self.folder.join("landing").join(format!("{}.pack", slug_of(target.branch())))
+    }
+
     /// Reads on, and gives what `ask` makes of the book.
     pub(super) fn look<T>(&self, ask: impl FnOnce(&Book) -> T) -> Result<T, QueueError> {
         Ok(ask(&self.refreshed()?.book))

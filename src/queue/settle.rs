@@ -13,9 +13,9 @@ use super::recovery::{Checkouts, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
 use crate::git::{Session, bring_along, bring_along_command};
-use crate::names::{BranchRef, CommitId, TreeId, slug_of};
+use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
 use crate::policy::Backoff;
-use crate::store::FileLock;
+use crate::store::{FileLock, StoreError};
 
 /// What settling came to.
 #[derive(Debug, Default)]
@@ -31,7 +31,18 @@ impl Queue {
         Ok(self.settle(target, &lock)?.landed)
     }
 
+    /// After a crash of whoever held the landing lock before us.
     pub(super) fn settle(&self, target: &BranchRef, _lock: &FileLock) -> Result<Settled, QueueError> {
+        self.clear_staging(target)?;
+        self.release_ended()?;
+        if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
+            self.repo.clear_lock_of_landing(target, &new)?;
+        }
+        self.judge(target)
+    }
+
+    /// Closes an open intent by what the repository shows. Clears nothing: whoever is in the way may be alive.
+    pub(super) fn judge(&self, target: &BranchRef) -> Result<Settled, QueueError> {
         let Some((intent, entries)) = self.look(|book| {
             let intent = book.intent(target)?.clone();
             let entries = intent.steps.iter().filter_map(|step| book.by_number(step.entry));
@@ -41,7 +52,6 @@ impl Queue {
         else {
             return Ok(Settled::default());
         };
-        self.repo.clear_lock_of_landing(target, &intent.new)?;
         let verdict = verdict(&intent, &self.seen(&intent, &entries)?);
         let warnings = match verdict.checkouts {
             Checkouts::BringAlong => self.bring_along(&self.repo.checkouts_of(target)?, &intent),
@@ -49,19 +59,46 @@ impl Queue {
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
         records.push(Record::Settled { target: target.clone() });
-        self.change(|_| Ok((records, ())))?;
         self.repo.release(&self.landing_ref(target))?;
-        let mut landed = Vec::new();
-        for step in verdict.landed {
-            let Some(entry) = entries.get(&step.entry) else { continue };
+        for entry in verdict.landed.iter().filter_map(|step| entries.get(&step.entry)) {
             self.repo.release(&entry.keep_ref())?;
-            landed.push(outcome(entry, landing(step)));
         }
-        Ok(Settled { landed, warnings })
+        self.change(|_| Ok((records, ())))?;
+        let told =
+            verdict.landed.into_iter().filter_map(|step| Some(outcome(entries.get(&step.entry)?, landing(step))));
+        Ok(Settled { landed: told.collect(), warnings })
+    }
+
+    /// Holds of entries that have ended: killed between a record and the release, one of them stays. Looks only where a
+    /// hold stands as a file of its own, which costs next to nothing.
+    fn release_ended(&self) -> Result<(), QueueError> {
+        let Ok(folder) = std::fs::read_dir(self.repo.common_dir().join("refs/wave/keep")) else { return Ok(()) };
+        let names = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut ids: Vec<EntryId> = names.map(EntryId::new).collect();
+        ids.sort();
+        let ended: Vec<String> = self.look(|book| {
+            let standings = ids.iter().filter_map(|id| book.by_id(id));
+            standings.filter(|one| one.state.is_ended()).map(|one| one.entry.keep_ref()).collect()
+        })?;
+        for name in ended {
+            self.repo.release(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Half a pack that a killed landing left; its folder is ours while we hold the landing lock.
+    fn clear_staging(&self, target: &BranchRef) -> Result<(), QueueError> {
+        let folder = self.staging(target);
+        match std::fs::remove_dir_all(&folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Io { path: folder, source }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn seen(&self, intent: &Intent, entries: &BTreeMap<u64, Entry>) -> Result<Seen, QueueError> {
-        let session = Session::open(&self.repo)?;
+        let session = Session::open(&self.repo, &self.staging(&intent.target))?;
         let tip = session.tip(&intent.target)?;
         let mut seen = Seen { tip: tip.clone(), holds_new: false, carried: BTreeMap::new() };
         let Some(tip) = tip else { return Ok(seen) };

@@ -28,6 +28,7 @@ impl Teller {
         self.fold.apply(recorded);
         match event {
             Event::RunStarted { .. } | Event::RunResumed { .. } => banner(event, self.paint),
+            Event::RunFinished { .. } => Some("\n".to_owned()),
             event => {
                 let title = event.ticket().and_then(|ticket| self.fold.title(ticket));
                 line(event, title, self.paint).map(|line| line + "\n")

@@ -82,13 +82,13 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// [`clean`], owned: for the commands, which print ids and paths too.
+/// `clean`, owned: for the commands, which print ids and paths too.
 #[must_use]
 pub fn inert(text: &str) -> String {
     clean(text).into_owned()
 }
 
-/// Many lines of a worker's output for a terminal: lines and tabs stay, everything else is as in [`clean`].
+/// Many lines of a worker's output for a terminal: lines and tabs stay, everything else is as in `clean`.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let line = |line: &str| line.split('\t').map(clean).collect::<Vec<_>>().join("\t");

@@ -127,9 +127,11 @@ impl Grid {
         let widest = shown.iter().map(|ticket| columns(&clean(ticket.id.as_str()))).max().unwrap_or(0);
         let fixed = Self::STATE + Self::TRIES + Self::TIME + 3 * Self::GAP;
         let room = look.width.saturating_sub(fixed);
-        let id = widest.max(6).min((room / 2).clamp(8, 32));
-        let left = room.saturating_sub(id);
+        let half = widest.max(6).min((room / 2).clamp(8, 32));
+        let left = room.saturating_sub(half);
         let commit = if left >= 10 + Self::GAP { 10 } else { 0 };
+        let id = if commit > 0 { half } else { widest.clamp(6, room.max(8)) };
+        let left = room.saturating_sub(id);
         let left = left.saturating_sub(if commit > 0 { commit + Self::GAP } else { 0 });
         let rest = if left >= 8 + Self::GAP { left - Self::GAP } else { 0 };
         Self { paint: look.paint, id, commit, rest }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings` | what the user asked of a run, as it is kept with the run |
 //! | `record` | a run's folder: its plan, settings, events, logs and report |
+//! | `listed` | the plan's tickets without the graph, for those who only look |
 //! | `machine` | what this machine has, for sizing |
 //! | `face` | the two seams to people: who is shown what happens, and who is asked |
 //! | `brief` | what a worker is given: files and environment |
@@ -19,6 +20,7 @@ mod brief;
 mod dispatcher;
 mod face;
 mod landing;
+mod listed;
 mod machine;
 mod pace;
 mod record;

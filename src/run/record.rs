@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, Recorded, Roster};
+use crate::event::{Event, Recorded, Report, Roster};
 use crate::git::Repository;
 use crate::names::{RunId, TicketId, slug_of};
 use crate::plan::{Plan, Ticket};
 use crate::run::brief::TicketFolder;
+use crate::run::listed::Listed;
 use crate::run::settings::Settings;
 use crate::store::{FileLock, Holder, Journal, Position, StoreError, private_dir, write_atomic};
 
@@ -157,6 +158,20 @@ impl RunRecord {
     /// The tickets as they were read.
     pub fn plan(&self) -> Result<PlanFile, RecordError> {
         read_json(&self.folder.join("plan.json"))
+    }
+
+    /// Who is in the run, without the graph: waves are what its first event says. For those who only look.
+    pub(crate) fn roster(&self) -> Result<Vec<Roster>, RecordError> {
+        Ok(read_json::<Listed>(&self.folder.join("plan.json"))?.roster())
+    }
+
+    /// The report of its last event, if that ended the run; costs the same however long the log is.
+    pub(crate) fn ended(&self) -> Result<Option<Report>, RecordError> {
+        let last = Journal::<Recorded>::read_last(&self.events_path())?;
+        Ok(last.and_then(|last| match last.event {
+            Event::RunFinished { report } => Some(*report),
+            _ => None,
+        }))
     }
 
     /// What was asked of the run.

@@ -106,6 +106,23 @@ impl<R: Serialize + DeserializeOwned> Journal<R> {
         }
     }
 
+    /// The last whole record at `path`, without reading those before it as records.
+    pub fn read_last(path: &Path) -> Result<Option<R>, StoreError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Io { path: path.to_owned(), source }),
+        };
+        let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return Ok(None) };
+        let start = bytes[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |before| before + 1);
+        let line = &bytes[start..end];
+        let seq = serde_json::from_slice(line).map_or(0, |line: Line<'_>| line.seq);
+        parse(line, seq).map(Some).map_err(|fault| match fault {
+            Fault::Newer(version) => StoreError::Newer { path: path.to_owned(), line: seq, version },
+            Fault::Bad(what) => StoreError::Damaged { path: path.to_owned(), line: seq, what },
+        })
+    }
+
     /// Appends one record; durable after [`Journal::sync`].
     pub fn append(&mut self, record: &R) -> Result<u64, StoreError> {
         self.append_all(std::slice::from_ref(record))
@@ -241,6 +258,23 @@ mod tests {
             let again = Text::open(&path).unwrap();
             assert_eq!((again.records.len(), again.warning), (expected + 1, None), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn the_last_whole_record_is_found_from_the_end() {
+        let (_folder, path) = journal_of(&["one", "two\nlines", "three"]);
+        let whole = std::fs::read(&path).unwrap();
+        for cut in 0..=whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let all = Text::read_from(&path, Position::default()).unwrap().records;
+            assert_eq!(Text::read_last(&path).unwrap(), all.last().cloned(), "cut at {cut}");
+        }
+        assert_eq!(Text::read_last(Path::new("/nowhere/journal")).unwrap(), None);
+        let mut bytes = whole.clone();
+        let at = whole.len() - 5;
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(Text::read_last(&path).is_err());
     }
 
     #[test]

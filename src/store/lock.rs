@@ -73,6 +73,12 @@ impl FileLock {
         matches!((held, there), (Ok(held), Ok(there)) if held == there)
     }
 
+    /// The lock's file once more, for a child process to inherit: the lock is then held until that child too has ended,
+    /// also when we die before it.
+    pub fn share(&self) -> Result<File, StoreError> {
+        self.file.try_clone().map_err(StoreError::io(&self.path))
+    }
+
     /// For people who wait; a lock whose note could not be written is held all the same.
     fn write_note(&mut self, note: &str) {
         let text = serde_json::to_string(&Holder::myself(note)).unwrap_or_default();

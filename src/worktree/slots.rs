@@ -42,25 +42,28 @@ pub struct Slots {
 #[derive(Debug)]
 struct Slot {
     name: String,
-    _lock: FileLock,
+    lock: FileLock,
 }
 
 impl Slots {
-    /// Takes `count` free slots, the lowest numbers first. Worktrees are made when they are first prepared.
+    /// Takes `count` free slots, the lowest numbers first. A slot whose run was killed is free once the git that
+    /// it had started in it has ended. Worktrees are made when they are first prepared.
     pub fn open(repo: &Repository, at: Option<&Path>, count: usize) -> Result<Self, SlotError> {
         let layout = Layout::open(repo, at)?;
-        let mut slots = BTreeMap::new();
+        let mut locks = Vec::new();
         for slot in (1..=HIGHEST).map(SlotId) {
-            if slots.len() == count {
+            if locks.len() == count {
                 break;
             }
-            if let Some(lock) = layout.try_lock(slot)? {
-                slots.insert(slot, Slot { name: layout.name(repo, slot)?, _lock: lock });
-            }
+            locks.extend(layout.try_lock(slot)?.map(|lock| (slot, lock)));
         }
-        if slots.len() < count {
+        if locks.len() < count {
             return Err(SlotError::NoneFree { wanted: count, tried: HIGHEST });
         }
+        // A killed run's git may still be adding a worktree; it holds the lock for adding, not the slot's.
+        repo.settle_worktrees()?;
+        let named = |(slot, lock)| Ok((slot, Slot { name: layout.name(repo, slot)?, lock }));
+        let slots = locks.into_iter().map(named).collect::<Result<_, SlotError>>()?;
         let (prepared, warnings) = (Mutex::default(), Mutex::default());
         Ok(Self { repo: repo.clone(), layout, slots, prepared, warnings, included: OnceLock::new() })
     }
@@ -69,17 +72,17 @@ impl Slots {
     /// stay. A worktree that is not as we left it, or that cannot be reset, is removed and made anew. What a dead run
     /// left in it is first held by a rescue ref, and a warning says so.
     pub fn prepare(&self, slot: SlotId, base: &CommitId) -> Result<PathBuf, SlotError> {
-        let (at, name) = (self.path(slot), &self.slot(slot)?.name);
+        let (at, Slot { name, lock }) = (self.path(slot), self.slot(slot)?);
         refuse_symlink(&at)?;
         if !locked(&self.prepared).contains(&slot) {
             self.save_leftover(slot, &at, name)?;
             locked(&self.prepared).insert(slot);
         }
         self.layout.note_no_work(slot)?;
-        match self.repo.reset_worktree(&at, name, base) {
+        match self.repo.reset_worktree(&at, name, base, lock) {
             Ok(()) => {}
             Err(error) if error.is_transient() => return Err(error.into()),
-            Err(_) => self.make(&at, name, base)?,
+            Err(_) => self.make(&at, slot, base)?,
         }
         self.layout.note_work(slot, base)?;
         Ok(at)
@@ -87,9 +90,10 @@ impl Slots {
 
     /// The recipe that heals whatever a crash or a worker left (reliability: 87 of 87 points): away with the folder, away with
     /// the repository's record of it, and add.
-    fn make(&self, at: &Path, name: &str, base: &CommitId) -> Result<(), SlotError> {
+    fn make(&self, at: &Path, slot: SlotId, base: &CommitId) -> Result<(), SlotError> {
+        let Slot { name, lock } = self.slot(slot)?;
         self.repo.remove_worktree(at, name, &self.layout.trash())?;
-        if let Err(error) = self.repo.add_worktree(at, name, base) {
+        if let Err(error) = self.repo.add_worktree(at, name, base, lock) {
             // Half a worktree must not be taken for a whole one. If this fails too, the next prepare heals it.
             let _ = self.repo.remove_worktree(at, name, &self.layout.trash());
             return Err(error.into());

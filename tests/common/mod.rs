@@ -1,5 +1,5 @@
 //! The one test environment: real repositories, a hermetic home, fixed identities, and the built program.
-#![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "every test file includes it and uses its own part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -103,7 +103,7 @@ impl TestRepo {
         let git = |args: &[&str], input: &str| {
             let mut command = self.command("git", &self.root);
             command.env("GIT_INDEX_FILE", &index).args(args);
-            checked(args, feed(command, input))
+            checked(args, &feed(command, input))
         };
         git(&["read-tree", base], "");
         for (path, text) in files {
@@ -126,7 +126,7 @@ impl TestRepo {
 
     #[track_caller]
     pub fn git_in(&self, folder: &Path, args: &[&str]) -> String {
-        checked(args, self.command("git", folder).args(args).output().unwrap())
+        checked(args, &self.command("git", folder).args(args).output().unwrap())
     }
 
     /// Runs git, whatever comes of it.
@@ -137,7 +137,7 @@ impl TestRepo {
     /// Runs a line of `sh` in the worktree; it must succeed.
     #[track_caller]
     pub fn shell(&self, line: &str) -> String {
-        checked(&[line], self.command("sh", &self.root).args(["-c", line]).output().unwrap())
+        checked(&[line], &self.command("sh", &self.root).args(["-c", line]).output().unwrap())
     }
 
     /// Runs the built program in the worktree.
@@ -161,6 +161,18 @@ impl TestRepo {
     pub fn fsck(&self) {
         let said = self.try_git(&["fsck", "--full", "--strict", "--no-dangling"]).exits(0);
         assert!(!said.stderr.contains("error") && !said.stderr.contains("broken"), "{}", said.stderr);
+    }
+
+    /// No lock of git's, no hold of ours is left, and the store is whole.
+    #[track_caller]
+    pub fn assert_tidy(&self) {
+        self.fsck();
+        let refs = self.git(&["for-each-ref", "refs/wave/keep/"]);
+        assert_eq!(refs, "", "keep refs are left");
+        let git = self.git(&["rev-parse", "--absolute-git-dir"]);
+        let locks =
+            walk(git.as_ref()).into_iter().filter(|path| path.ends_with(".lock") && !path.contains("/wave/landing/"));
+        assert_eq!(locks.collect::<Vec<_>>(), Vec::<String>::new());
     }
 
     /// Subjects of the branch's first parents, oldest first.
@@ -190,7 +202,7 @@ fn said(output: &Output) -> Said {
 }
 
 #[track_caller]
-fn checked(args: &[&str], output: Output) -> String {
+fn checked(args: &[&str], output: &Output) -> String {
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
@@ -200,4 +212,13 @@ fn feed(mut command: Command, input: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
+}
+
+fn walk(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path.display().to_string()) }
+    }
+    found
 }

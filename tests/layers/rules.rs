@@ -176,15 +176,16 @@ fn spawning(file: &File<'_>, path: &CodePath, found: &mut Vec<Breach>) {
         return;
     }
     let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
-    let spawns = match segments[..] {
-        ["std" | "tokio", "process"] | ["std" | "tokio", "process", "Command" | "Child" | "*" | "as" | "self", ..] => {
-            true
-        }
-        ["tokio", "process", ..] | ["process", "Command", ..] => true,
-        ["std", "os", "unix", "process", "CommandExt" | "*", ..] => true,
-        ["rustix", "runtime", ..] | ["nix" | "libc", "fork" | "execve" | "posix_spawn", ..] => true,
-        _ => false,
-    };
+    let spawns = matches!(
+        segments[..],
+        ["std" | "tokio", "process"]
+            | ["std" | "tokio", "process", "Command" | "Child" | "*" | "as" | "self", ..]
+            | ["tokio", "process", ..]
+            | ["process", "Command", ..]
+            | ["std", "os", "unix", "process", "CommandExt" | "*", ..]
+            | ["rustix", "runtime", ..]
+            | ["nix" | "libc", "fork" | "execve" | "posix_spawn", ..]
+    );
     if spawns {
         let what = format!("`{}` outside src/git/ and src/process/", path.segments.join("::"));
         found.push(breach(Rule::SpawnOutsideItsRooms, path.line, what));

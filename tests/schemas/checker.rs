@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Everything about `value` that `schema` forbids; `root` holds the definitions.
-pub fn faults(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+pub(crate) fn faults(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (keyword, rule) in schema.as_object().unwrap_or_else(|| panic!("no schema at {at}: {schema}")) {
         if let Some(fault) = keyword_fault(root, keyword, rule, value, at) {

@@ -3,8 +3,6 @@
 //! Knows nothing of tickets. Comments, trailing commas and duplicate keys are refused: what one reader ignores another
 //! acts on.
 
-use std::collections::BTreeMap;
-
 use jsonc_parser::ast::{ObjectProp, ObjectPropName, Value as Ast};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
@@ -57,30 +55,24 @@ impl<'t> Tree<'t> {
     }
 
     fn table(&mut self, properties: Vec<ObjectProp<'t>>) -> Value<'t> {
-        let mut entries = Vec::with_capacity(properties.len());
-        let mut offsets = Vec::with_capacity(properties.len());
-        for property in properties {
-            let at = property.name.range().start;
+        self.refuse_duplicates(&properties);
+        let entry = |property: ObjectProp<'t>| {
+            let line = self.lines.line(property.name.range().start);
             let key = match property.name {
                 ObjectPropName::String(text) => text.value,
                 ObjectPropName::Word(word) => word.value.into(),
             };
-            offsets.push(at);
-            entries.push(Entry { key, line: self.lines.line(at), node: self.node(property.value) });
-        }
-        self.refuse_duplicates(&entries, &offsets);
-        Value::Table(entries)
+            Entry { key, line, node: self.node(property.value) }
+        };
+        Value::Table(properties.into_iter().map(entry).collect())
     }
 
-    fn refuse_duplicates(&mut self, entries: &[Entry<'_>], offsets: &[usize]) {
-        let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-        for (entry, at) in entries.iter().zip(offsets) {
-            if let Some(first) = seen.get(&*entry.key) {
-                let message = format!("duplicate key {:?}, first on line {first}", entry.key);
-                self.faults.push(Fault::at(&self.lines, *at, message));
-            } else {
-                seen.insert(&entry.key, entry.line);
-            }
+    fn refuse_duplicates(&mut self, properties: &[ObjectProp<'_>]) {
+        for (first, again) in super::duplicates(properties, |property| property.name.as_str()) {
+            let key = properties[again].name.as_str();
+            let first = self.lines.line(properties[first].name.range().start);
+            let message = format!("duplicate key {key:?}, first on line {first}");
+            self.faults.push(Fault::at(&self.lines, properties[again].name.range().start, message));
         }
     }
 }

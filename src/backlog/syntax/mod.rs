@@ -8,6 +8,7 @@ mod toml;
 mod yaml;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 pub(crate) use self::json::read_json;
 pub(crate) use self::toml::read_toml;
@@ -154,6 +155,27 @@ impl<'a> Lines<'a> {
         let before = self.text.as_bytes().get(start..offset.min(self.text.len())).unwrap_or_default();
         (line, count(before.iter().filter(|byte| **byte & 0xc0 != 0x80).count() + 1))
     }
+}
+
+/// Up to this many keys are compared each with each, which is cheaper than a set.
+const FEW: usize = 24;
+
+/// Which items have the key of an earlier one: the earlier, then the later.
+fn duplicates<'i, T>(items: &'i [T], key: impl Fn(&'i T) -> &'i str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    if items.len() <= FEW {
+        for (again, item) in items.iter().enumerate() {
+            let first = items[..again].iter().position(|earlier| key(earlier) == key(item));
+            found.extend(first.map(|first| (first, again)));
+        }
+        return found;
+    }
+    let mut seen = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let first = *seen.entry(key(item)).or_insert(at);
+        found.extend((first != at).then_some((first, at)));
+    }
+    found
 }
 
 /// Saturates: no file that fits into memory has more lines than that in practice, and a line number is for people.

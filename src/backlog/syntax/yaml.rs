@@ -44,7 +44,7 @@ struct Open<'a> {
 
 enum Kind<'a> {
     List(Vec<Node<'a>>),
-    Table { entries: Vec<Entry<'a>>, key: Option<(Cow<'a, str>, u32)>, seen: BTreeMap<String, u32> },
+    Table { entries: Vec<Entry<'a>>, key: Option<(Cow<'a, str>, u32)> },
 }
 
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl<'a> Tree<'a> {
             }
             Event::SequenceStart(anchor, _) => self.begin(Open { line, anchor, kind: Kind::List(Vec::new()) }, span)?,
             Event::MappingStart(anchor, _) => {
-                let kind = Kind::Table { entries: Vec::new(), key: None, seen: BTreeMap::new() };
+                let kind = Kind::Table { entries: Vec::new(), key: None };
                 self.begin(Open { line, anchor, kind }, span)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span)?,
@@ -97,9 +97,20 @@ impl<'a> Tree<'a> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let value = match open.kind {
             Kind::List(nodes) => Value::List(nodes),
-            Kind::Table { entries, .. } => Value::Table(entries),
+            Kind::Table { entries, .. } => {
+                self.refuse_duplicates(&entries);
+                Value::Table(entries)
+            }
         };
         self.place(Node { line: open.line, value }, open.anchor, span)
+    }
+
+    fn refuse_duplicates(&mut self, entries: &[Entry<'_>]) {
+        for (first, again) in super::duplicates(entries, |entry| &*entry.key) {
+            let (first, again) = (&entries[first], &entries[again]);
+            let message = format!("duplicate key {:?}, first on line {}", again.key, first.line);
+            self.faults.push(Fault { line: again.line, column: None, message });
+        }
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Fault> {
@@ -123,16 +134,12 @@ impl<'a> Tree<'a> {
         match self.open.last_mut().map(|open| &mut open.kind) {
             None => self.root = Some(node),
             Some(Kind::List(nodes)) => nodes.push(node),
-            Some(Kind::Table { entries, key, seen }) => match key.take() {
+            Some(Kind::Table { entries, key }) => match key.take() {
                 Some((key, line)) => entries.push(Entry { key, line, node }),
                 None => {
                     let text = key_text(node.value).ok_or_else(|| {
                         fault_at(span.start.line(), span.start.col(), "a key must be text, not a list or a table")
                     })?;
-                    if let Some(first) = seen.insert(text.clone().into_owned(), node.line) {
-                        let message = format!("duplicate key {text:?}, first on line {first}");
-                        self.faults.push(fault_at(span.start.line(), span.start.col(), &message));
-                    }
                     *key = Some((text, node.line));
                 }
             },

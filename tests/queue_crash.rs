@@ -1,0 +1,296 @@
+//! The commit queue under fire: many processes at once, kills, held locks, a person who pushes, and what it must keep.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::TestRepo;
+use git_wave::event::DeferralReason;
+use git_wave::git::Repository;
+use git_wave::names::{BranchRef, CommitId, TicketId};
+use git_wave::plan::Priority;
+use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, Strategy, Told};
+use serde_json::Value;
+
+impl TestRepo {
+    fn add(&self, ticket: &str, commit: &str) {
+        self.wave(&["queue", "add", "--ticket", ticket, commit]).exits(0);
+    }
+
+    fn process(&self, code: i32) -> Vec<Value> {
+        self.wave(&["--json", "queue", "process"]).exits(code).json_lines()
+    }
+}
+
+fn new(ticket: &str, head: &str) -> NewEntry {
+    NewEntry {
+        key: None,
+        ticket: TicketId::new(ticket),
+        title: Some("A title".to_owned()),
+        run: None,
+        target: BranchRef::from_branch("main"),
+        base: None,
+        head: CommitId::new(head),
+        message: None,
+        priority: Priority::default(),
+        strategy: Strategy::Squash,
+        change: Change::Apply,
+    }
+}
+
+fn drain(queue: &Queue, how: &Processing<'_>) -> Vec<Landing> {
+    let mut landings = Vec::new();
+    let mut tell = |told| match told {
+        Told::Outcome(outcome) => landings.push(outcome.landing),
+        other => panic!("{other:?}"),
+    };
+    queue.process(&BranchRef::from_branch("main"), how, &mut tell).unwrap();
+    landings
+}
+
+#[test]
+fn a_person_is_asked_before_each_landing_and_a_no_sets_it_aside() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+    for ticket in ["yes", "no"] {
+        queue.add(new(ticket, &repo.candidate(&base, ticket, &[(ticket, Some("x"))]))).unwrap();
+    }
+    let asked = std::cell::RefCell::new(Vec::new());
+    let approve = |proposal: &Proposal| {
+        asked.borrow_mut().push((proposal.ticket.as_str().to_owned(), proposal.paths.clone()));
+        if proposal.ticket.as_str() == "yes" { Approval::Land } else { Approval::Reject }
+    };
+    let landings = drain(&queue, &Processing { wait: Duration::ZERO, approve: Some(&approve), give_up: &|| false });
+    assert_eq!(
+        *asked.borrow(),
+        [("yes", vec!["yes"]), ("no", vec!["no"])]
+            .map(|(t, p)| (t.to_owned(), p.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()))
+    );
+    assert!(matches!(&landings[0], Landing::Landed { .. }), "{landings:?}");
+    assert!(matches!(&landings[1], Landing::Deferred(d) if d.reason == DeferralReason::RejectedByUser), "{landings:?}");
+    assert_eq!(repo.subjects("main"), ["begin", "yes"]);
+}
+
+#[test]
+fn a_reversal_undoes_only_what_it_names() {
+    let repo = TestRepo::new();
+    let before = repo.git(&["rev-parse", "main"]);
+    repo.write("README", "changed\n");
+    repo.write("new", "new\n");
+    let bad = repo.commit("bad");
+    repo.write("later", "later\n");
+    repo.commit("later");
+    let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+    let revert = NewEntry { base: Some(CommitId::new(before)), change: Change::Revert, ..new("T", &bad) };
+    queue.add(revert).unwrap();
+    drain(&queue, &Processing { wait: Duration::ZERO, approve: None, give_up: &|| false });
+    assert_eq!(repo.git(&["ls-tree", "--name-only", "main"]), "README\nlater");
+    assert_eq!(repo.read("README"), "a test\n");
+    assert_eq!(repo.git(&["log", "-1", "--format=%s", "main"]), "Revert \"A title\"");
+}
+
+#[test]
+fn a_signature_that_fails_is_never_an_unsigned_commit() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
+    repo.git(&["config", "commit.gpgsign", "true"]);
+    repo.git(&["config", "gpg.program", "false"]);
+    let lines = repo.process(1);
+    assert_eq!(lines[0]["state"], "failed", "{lines:?}");
+    assert_eq!(repo.git(&["rev-parse", "main"]), base);
+}
+
+#[test]
+fn an_entry_that_was_dropped_does_not_land() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
+    repo.wave(&["queue", "drop", "T"]).exits(0);
+    assert_eq!(repo.process(0), Vec::<Value>::new());
+    assert_eq!(repo.git(&["rev-parse", "main"]), base);
+    repo.assert_tidy();
+}
+
+#[test]
+fn a_branch_that_is_gone_holds_up_no_other() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    let head = repo.candidate(&base, "x", &[("x", Some("x"))]);
+    repo.git(&["branch", "doomed"]);
+    repo.wave(&["queue", "add", "--ticket", "D", "--onto", "doomed", &head]).exits(0);
+    repo.add("T", &head);
+    repo.git(&["branch", "-D", "doomed"]);
+    let lines = repo.process(1);
+    assert_eq!((lines.len(), &lines[0]["ticket"]), (1, &Value::from("T")));
+    repo.wave(&["queue", "process", "--onto", "doomed"]).exits(2);
+}
+
+#[test]
+fn a_second_processor_that_waits_in_vain_is_told_who_holds_the_target() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
+    let lock = repo.path(".git/wave/landing/main.lock");
+    let _held = git_wave::store::FileLock::acquire(&lock, Duration::ZERO, "the test").unwrap();
+    let said = repo.wave(&["queue", "process", "--wait", "0"]).exits(3);
+    assert!(said.stderr.contains(&format!("process {} (the test", std::process::id())), "{}", said.stderr);
+    repo.wave(&["queue", "add", "--ticket", "U", &base]).exits(0);
+}
+
+#[test]
+fn a_held_index_lock_is_waited_for() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
+    let lock = repo.path(".git/index.lock");
+    std::fs::write(&lock, "").unwrap();
+    let mut process = repo.wave_command(repo.root(), &["queue", "process"]).spawn().unwrap();
+    while repo.git(&["rev-parse", "main"]) == base {
+        assert_eq!(process.try_wait().unwrap(), None, "it ended without landing");
+        std::thread::yield_now();
+    }
+    std::fs::remove_file(&lock).unwrap();
+    assert!(process.wait().unwrap().success());
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    assert!(repo.path("x").exists());
+}
+
+#[test]
+fn ten_adders_and_three_processors_at_once_land_each_entry_once_in_one_line() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    let heads: Vec<Vec<(String, String)>> = (0..10)
+        .map(|adder| {
+            let each = (0..4).map(|n| {
+                let ticket = format!("t{adder}-{n}");
+                (ticket.clone(), repo.candidate(&base, &ticket, &[(ticket.as_str(), Some("x"))]))
+            });
+            each.collect()
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        let repo = &repo;
+        let adders: Vec<_> = heads
+            .iter()
+            .map(|own| {
+                scope.spawn(move || {
+                    for (ticket, head) in own {
+                        repo.wave(&["queue", "add", "--ticket", ticket, head]).exits(0);
+                    }
+                })
+            })
+            .collect();
+        let processors: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut landed = 0;
+                    // Each goes on until the target holds them all, whoever landed them.
+                    while repo.git(&["rev-list", "--count", "main"]) != "41" {
+                        landed += repo.wave(&["--json", "queue", "process"]).exits(0).json_lines().len();
+                    }
+                    landed
+                })
+            })
+            .collect();
+        for adder in adders {
+            adder.join().unwrap();
+        }
+        let landed: usize = processors.into_iter().map(|one| one.join().unwrap()).sum();
+        assert_eq!(landed, 40, "each entry is told once");
+    });
+    let mut subjects = repo.subjects("main");
+    subjects.remove(0);
+    subjects.sort();
+    let mut expected: Vec<String> = heads.iter().flatten().map(|(ticket, _)| ticket.clone()).collect();
+    expected.sort();
+    assert_eq!(subjects, expected);
+    assert_eq!(repo.git(&["rev-list", "--min-parents=2", "main"]), "", "the history is one line");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.assert_tidy();
+}
+
+#[test]
+fn killed_at_any_moment_each_entry_lands_exactly_once_and_the_checkout_follows() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    let mut seed: u64 = 0x5eed;
+    for round in 0..30_u64 {
+        for n in 0..3 {
+            let ticket = format!("r{round}-{n}");
+            let head = repo.candidate(&base, &ticket, &[(ticket.as_str(), Some("x"))]);
+            repo.wave(&["queue", "add", "--ticket", &ticket, &head]).exits(0);
+        }
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut process = repo.wave_command(repo.root(), &["--json", "queue", "process"]);
+        let mut process = process.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let until = std::time::Instant::now() + Duration::from_micros((seed >> 33) % 60_000);
+        while std::time::Instant::now() < until && process.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        let _ = process.kill();
+        process.wait().unwrap();
+        if round % 3 == 2 {
+            repo.wave(&["--json", "queue", "process"]).exits(0);
+            assert_eq!(repo.git(&["rev-list", "--count", "main"]), (1 + 3 * (round + 1)).to_string());
+            assert_eq!(repo.git(&["status", "--porcelain"]), "", "round {round}");
+        }
+    }
+    let lands = repo.git(&["log", "--format=%(trailers:key=Wave-Land,valueonly,separator=)", "main"]);
+    let lands: Vec<&str> = lands.lines().filter(|line| !line.is_empty()).collect();
+    let distinct: std::collections::BTreeSet<_> = lands.iter().collect();
+    assert_eq!((lands.len(), distinct.len()), (90, 90));
+    repo.assert_tidy();
+}
+
+#[test]
+fn a_person_who_pushes_while_entries_land_loses_nothing() {
+    let repo = TestRepo::new();
+    repo.git(&["switch", "-q", "--detach"]);
+    let base = repo.git(&["rev-parse", "main"]);
+    for n in 0..20 {
+        let ticket = format!("t{n}");
+        let head = repo.candidate(&base, &ticket, &[(ticket.as_str(), Some("x"))]);
+        repo.wave(&["queue", "add", "--ticket", &ticket, "--onto", "main", &head]).exits(0);
+    }
+    std::thread::scope(|scope| {
+        let repo = &repo;
+        let process = scope.spawn(move || repo.wave(&["--json", "queue", "process"]).exits(0));
+        let mut pushed = 0;
+        while pushed < 10 || !process.is_finished() {
+            let tip = repo.git(&["rev-parse", "main"]);
+            let name = format!("mine{pushed}");
+            let own = repo.candidate(&tip, &name, &[(name.as_str(), Some("x"))]);
+            if repo.try_git(&["update-ref", "refs/heads/main", &own, &tip]).code == Some(0) {
+                pushed += 1;
+            }
+        }
+        assert_eq!(process.join().unwrap().json_lines().len(), 20);
+        assert_eq!(repo.git(&["rev-list", "--count", "main"]), (21 + pushed).to_string());
+    });
+    repo.assert_tidy();
+}
+
+#[test]
+fn a_lock_that_a_killed_landing_left_is_cleared_and_one_of_somebody_else_is_waited_for() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
+    let lock = repo.path(".git/refs/heads/main.lock");
+    std::fs::write(&lock, "").unwrap();
+    let mut process = repo.wave_command(repo.root(), &["queue", "process"]);
+    let mut process = process.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(process.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert!(line.contains("failed to lock") && line.contains("try 1"), "{line}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(lock.exists(), "a lock of somebody else is never deleted");
+    // Now there is an intent without an owner, so that the lock can only be its.
+    repo.process(0);
+    assert_eq!(repo.subjects("main"), ["begin", "x"]);
+    repo.assert_tidy();
+}
