@@ -133,7 +133,7 @@ impl Desk<'_> {
         let number = self.attempt.number;
         match self.shop.slots.put_aside(slot) {
             Ok(Some(at)) => {
-                verdict.warnings.push(format!("what attempt {number} left is in {}: {error}", at.display()))
+                verdict.warnings.push(format!("what attempt {number} left is in {}: {error}", at.display()));
             }
             Ok(None) => {}
             Err(why) => verdict.warnings.push(format!("what attempt {number} left could not be put aside: {why}")),
