@@ -31,8 +31,16 @@ impl Dispatcher {
         self.last_drain = Instant::now();
         let (shop, outbox, give_up) = (Arc::clone(&self.shop), self.outbox.clone(), Arc::clone(&self.give_up));
         let consent = (self.shop.settings.mode == Mode::Interactive).then(|| Arc::clone(&self.consent));
+        let asking = Arc::clone(&self.asking);
         tokio::task::spawn_blocking(move || {
-            let approve = consent.as_ref().map(|consent| |proposal: &_| consent.landing(proposal));
+            let approve = consent.as_ref().map(|consent| {
+                |proposal: &_| {
+                    asking.store(true, Ordering::Relaxed);
+                    let approval = consent.landing(proposal);
+                    asking.store(false, Ordering::Relaxed);
+                    approval
+                }
+            });
             let how = Processing {
                 wait: LANDING_LOCK_WAIT,
                 approve: approve.as_ref().map(|approve| approve as &dyn Fn(&_) -> _),

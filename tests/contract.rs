@@ -1,0 +1,64 @@
+//! The fixed contract and the behaviour that users judge, where they are easiest to break; from outside only.
+
+mod common;
+
+use std::io::{BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Stdio};
+
+use common::TestRepo;
+
+/// A native backlog of `[[ticket]]` tables, beside the repository.
+fn backlog(repo: &TestRepo, tickets: &[String]) {
+    std::fs::write(repo.home().join("tickets.toml"), format!("version = 1\n{}", tickets.concat())).unwrap();
+}
+
+fn ticket(id: &str, needs: &[&str], run: &str) -> String {
+    format!("[[ticket]]\nid = \"{id}\"\nneeds = {needs:?}\nrun = '''{run}'''\n")
+}
+
+/// The program with its stdin held open, read up to the question that it asks on stderr.
+fn asked(repo: &TestRepo, args: &[&str], question: &str) -> (Child, ChildStdin) {
+    let mut command = repo.wave_command(repo.root(), args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let stdin = child.stdin.take().unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).bytes();
+    while !said.contains(question) {
+        said.push(stderr.next().unwrap_or_else(|| panic!("never asked: {said}")).unwrap().into());
+    }
+    (child, stdin)
+}
+
+#[track_caller]
+fn wait_for(child: &mut Child) -> Option<i32> {
+    let began = std::time::Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if began.elapsed().as_secs() > 30 {
+            child.kill().unwrap();
+            panic!("it never ended");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_open_question_does_not_outlive_an_interrupt() {
+    for (mode, question) in [("--interactive", "land it? [y/N]"), ("--semi-auto", "wave 1 with 2 tickets")] {
+        let repo = TestRepo::new();
+        backlog(&repo, &[ticket("A", &[], "echo a > a"), ticket("B", &[], "echo b > b")]);
+        let (mut child, mut stdin) = asked(&repo, &["run", "../tickets.toml", mode], question);
+        repo.shell(&format!("kill -INT {}", child.id()));
+        assert_eq!(wait_for(&mut child), Some(130), "{mode}");
+        // It was nobody's answer: the question is asked again.
+        let _ = stdin.flush();
+        drop(stdin);
+        let (mut child, mut stdin) = asked(&repo, &["resume"], question);
+        stdin.write_all(b"y\ny\n").unwrap();
+        assert_eq!(wait_for(&mut child), Some(0), "{mode}");
+        assert_eq!((repo.read("a"), repo.read("b")), ("a\n".to_owned(), "b\n".to_owned()));
+        assert_eq!(repo.git(&["for-each-ref", "refs/wave/"]), "");
+    }
+}
