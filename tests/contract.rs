@@ -62,3 +62,28 @@ fn an_open_question_does_not_outlive_an_interrupt() {
         assert_eq!(repo.git(&["for-each-ref", "refs/wave/"]), "");
     }
 }
+
+#[test]
+fn a_deferral_that_lands_last_of_all_starts_what_waited_for_it_in_the_same_run() {
+    let repo = TestRepo::new();
+    repo.write("f", "1\n2\n3\n");
+    repo.commit("f");
+    // B conflicts with A and waits; C, which needs A, ends after that and takes A's line back.
+    let until_deferred =
+        "while ! grep -q '\"ticket_deferred\"' \"$WAVE_ROOT\"/.git/wave/runs/*/events.jsonl; do sleep 0.01; done";
+    let until_landed = "while ! git -C \"$WAVE_ROOT\" log --format=%s main | grep -qx A; do sleep 0.01; done";
+    backlog(
+        &repo,
+        &[
+            ticket("A", &[], "printf '1\\nA\\n3\\n' > f"),
+            ticket("B", &[], &format!("{until_landed}; printf '1\\nB\\n3\\n' > f")),
+            ticket("C", &["A"], &format!("{until_deferred}; printf '1\\n2\\n3\\n' > f")),
+            ticket("D", &["B"], "echo d > d"),
+        ],
+    );
+    let said = repo.wave(&["run", "../tickets.toml", "-j", "4", "--json"]).exits(0);
+    let events = said.json_lines();
+    assert!(events.iter().any(|event| event["event"] == "ticket_deferred" && event["ticket"] == "B"));
+    assert!(events.iter().any(|event| event["event"] == "ticket_reopened" && event["ticket"] == "D"));
+    assert_eq!(repo.subjects("main"), ["begin", "f", "A", "C", "B", "D"]);
+}

@@ -205,6 +205,7 @@ impl Dispatcher {
             }
             Action::Skipped { ticket, because } => return self.skipped(ticket, because),
             Action::Reopened { ticket, because } => {
+                self.over = false;
                 let reason = format!("{} has landed after all", self.id(because));
                 return self.record(Event::TicketReopened { ticket: self.id(ticket), reason });
             }
