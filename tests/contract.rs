@@ -86,4 +86,24 @@ fn a_deferral_that_lands_last_of_all_starts_what_waited_for_it_in_the_same_run()
     assert!(events.iter().any(|event| event["event"] == "ticket_deferred" && event["ticket"] == "B"));
     assert!(events.iter().any(|event| event["event"] == "ticket_reopened" && event["ticket"] == "D"));
     assert_eq!(repo.subjects("main"), ["begin", "f", "A", "C", "B", "D"]);
+    assert_eq!(repo.git(&["for-each-ref", "refs/wave/"]), "", "what has landed needs no rescue");
+}
+
+#[test]
+fn undoing_tells_what_was_undone_and_nothing_else_and_says_the_same_again() {
+    let repo = TestRepo::new();
+    repo.write("f", "1\n");
+    repo.commit("f");
+    let until_landed = "while ! git -C \"$WAVE_ROOT\" log --format=%s main | grep -qx A; do sleep 0.01; done";
+    backlog(&repo, &[ticket("A", &[], "echo A > f"), ticket("B", &[], &format!("{until_landed}; echo B > f"))]);
+    repo.wave(&["run", "../tickets.toml", "-j", "2"]).exits(1);
+    let undone = repo.wave(&["undo", "A", "--json"]).exits(0).json();
+    let tickets: Vec<&str> = undone.as_array().unwrap().iter().map(|one| one["ticket"].as_str().unwrap()).collect();
+    assert_eq!(tickets, ["A"], "B landed now that it can, which is no undoing");
+    assert_eq!(repo.read("f"), "B\n");
+    assert_eq!(repo.wave(&["undo", "A", "--json"]).exits(0).json(), undone, "a second time moves nothing");
+    assert_eq!(repo.subjects("main"), ["begin", "f", "A", "Revert \"A\"", "B"]);
+    let resumed = repo.wave(&["resume", "--json"]).exits(0).json_lines();
+    let landed = resumed.iter().find(|event| event["event"] == "ticket_landed").unwrap();
+    assert_eq!((landed["ticket"].as_str(), landed["landed"].as_u64()), (Some("B"), Some(2)));
 }

@@ -182,7 +182,8 @@ impl Dispatcher {
     }
 }
 
-fn landing_of(state: EntryState) -> Option<Landing> {
+/// What an entry came to; none while it waits.
+pub(super) fn landing_of(state: EntryState) -> Option<Landing> {
     match state {
         EntryState::Landed { commit, tree, landed_by } => Some(Landing::Landed { commit, tree, landed_by }),
         EntryState::Empty => Some(Landing::Empty),

@@ -98,7 +98,20 @@ impl Past {
             let entry = last_entry(record, &plan.ticket(ticket).id, entries);
             past.settle(plan, ticket, told, entry);
         }
+        past.count_landed();
         past
+    }
+
+    /// Each landing that was missed is told as one more than were known before it.
+    fn count_landed(&mut self) {
+        let all = self.known.values().filter(|known| **known == Known::Landed).count();
+        let missed = self.missed.iter_mut().filter_map(|event| match event {
+            Event::TicketLanded { landed, .. } => Some(landed),
+            _ => None,
+        });
+        for (before, landed) in missed.rev().enumerate() {
+            *landed = all - before;
+        }
     }
 
     fn settle(&mut self, plan: &Plan, ticket: TicketIx, told: Told, entry: Option<(u32, &EntryView)>) {
