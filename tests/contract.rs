@@ -30,6 +30,15 @@ fn asked(repo: &TestRepo, args: &[&str], question: &str) -> (Child, ChildStdin) 
 }
 
 #[track_caller]
+fn wait_until(done: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !done() {
+        assert!(began.elapsed().as_secs() < 30, "waited in vain");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[track_caller]
 fn wait_for(child: &mut Child) -> Option<i32> {
     let began = std::time::Instant::now();
     loop {
@@ -106,4 +115,24 @@ fn undoing_tells_what_was_undone_and_nothing_else_and_says_the_same_again() {
     let resumed = repo.wave(&["resume", "--json"]).exits(0).json_lines();
     let landed = resumed.iter().find(|event| event["event"] == "ticket_landed").unwrap();
     assert_eq!((landed["ticket"].as_str(), landed["landed"].as_u64()), (Some("B"), Some(2)));
+}
+
+#[test]
+fn what_an_interrupted_attempt_left_is_kept_beside_what_the_next_one_leaves() {
+    let repo = TestRepo::new();
+    let work =
+        "echo \"$WAVE_BASE-$(date +%N)\" > half.txt; touch ../../started; test -e ../../quick || sleep 600; exit 1";
+    backlog(&repo, &[ticket("A", &[], work)]);
+    let mut command = repo.wave_command(repo.root(), &["run", "../tickets.toml", "--max-attempts", "1"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until(|| repo.home().join("started").exists());
+    repo.wave(&["stop"]).exits(0);
+    assert_eq!(wait_for(&mut child), Some(130));
+    let held = || repo.git(&["for-each-ref", "--format=%(objectname)", "refs/wave/rescue/"]);
+    let first = held();
+    assert_eq!(first.lines().count(), 1, "{first}");
+    std::fs::write(repo.home().join("quick"), "").unwrap();
+    repo.wave(&["resume"]).exits(1);
+    let both = held();
+    assert!(both.lines().count() == 2 && both.contains(&first), "{both} without {first}");
 }

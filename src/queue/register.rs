@@ -71,6 +71,12 @@ impl Queue {
         Ok(read.book.all().map(Standing::view).collect())
     }
 
+    /// Where these entries stand, in the order asked for; one that is not known is left out.
+    pub fn standing(&self, which: &[EntryId]) -> Result<Vec<EntryView>, QueueError> {
+        let read = self.refreshed()?;
+        Ok(which.iter().filter_map(|id| read.book.by_id(id)).map(Standing::view).collect())
+    }
+
     /// The branches that have entries waiting for their turn, sorted.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
         let read = self.refreshed()?;

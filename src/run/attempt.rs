@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::event::AttemptOutcome;
 use crate::git::{GitError, Identity, Repository, Snapshot, SnapshotBy};
-use crate::names::{CommitId, SlotId};
+use crate::names::{BranchRef, CommitId, SlotId};
 use crate::plan::{CommandLine, Ticket};
 use crate::policy::{Backoff, ExitKind, classify};
 use crate::process::{self, Ended, How, Pulse, Spec, Stop, Stopper, Survived};
@@ -345,13 +345,20 @@ impl Desk<'_> {
         }
     }
 
+    /// An interrupted attempt is not counted: the next one has its number, and must not take its ref.
+    fn hold(&self, head: &CommitId) -> Result<(), GitError> {
+        let Workshop { repo, record, .. } = self.shop;
+        let plain = record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
+        let held = repo.tip(&BranchRef::new(&plain))?;
+        let free = held.is_none_or(|held| held == *head);
+        repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
+    }
+
     /// Whatever an attempt leaves that will not be queued is held by a ref before its slot is used again.
     fn set_aside(&self, mut verdict: Verdict) -> Verdict {
         let held = self.snapshot().and_then(|snapshot| match snapshot {
             Snapshot::Nothing { .. } => Ok(()),
-            Snapshot::Made { head, .. } => {
-                self.shop.repo.hold(&self.shop.record.attempt_ref(&self.attempt.ticket.id, self.attempt.number), &head)
-            }
+            Snapshot::Made { head, .. } => self.hold(&head),
         });
         if let Err(error) = held {
             verdict.warnings.push(format!("what attempt {} left could not be saved: {error}", self.attempt.number));

@@ -101,7 +101,8 @@ impl Dispatcher {
         if self.queued.is_empty() {
             return Ok(());
         }
-        let entries = match self.shop.queue.entries() {
+        let known: Vec<EntryId> = self.queued.keys().cloned().collect();
+        let entries = match self.shop.queue.standing(&known) {
             Ok(entries) => entries,
             Err(error) => return self.landing_fault(&error),
         };
@@ -149,8 +150,8 @@ impl Dispatcher {
     /// What earlier attempts left is of no use once the ticket has landed.
     fn forget_attempts(&self, ticket: TicketIx) {
         let id = self.id(ticket);
-        for attempt in 1..=self.scheduler.attempts(ticket) {
-            let _ = self.shop.repo.release(&self.shop.record.attempt_ref(&id, attempt));
+        for (held, _) in self.shop.repo.held(&self.shop.record.attempt_refs(&id)).unwrap_or_default() {
+            let _ = self.shop.repo.release(&held);
         }
     }
 

@@ -215,7 +215,12 @@ impl RunRecord {
 
     /// The ref that holds what an attempt left and nobody queued.
     pub(crate) fn attempt_ref(&self, ticket: &TicketId, attempt: u32) -> String {
-        format!("refs/wave/rescue/{}/{}.attempt-{attempt}", self.id, ticket.slug())
+        format!("{}{attempt}", self.attempt_refs(ticket))
+    }
+
+    /// How the names of such refs begin.
+    pub(crate) fn attempt_refs(&self, ticket: &TicketId) -> String {
+        format!("refs/wave/rescue/{}/{}.attempt-", self.id, ticket.slug())
     }
 
     /// Whether a runner holds it now, and which.

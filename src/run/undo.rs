@@ -69,7 +69,7 @@ pub fn undo(repo: &Repository, record: &RunRecord, undoing: &Undoing) -> Result<
 /// Asked of the queue instead of being listened for: others' entries land as well when the target moves, and an
 /// undoing that was asked for before has its outcome already.
 fn outcome_of(queue: &Queue, entry: &EntryId) -> Result<Option<Outcome>, RunError> {
-    let view = queue.entries()?.into_iter().find(|view| view.entry == *entry);
+    let view = queue.standing(std::slice::from_ref(entry))?.pop();
     Ok(view.and_then(|EntryView { entry, ticket, run, state, .. }| {
         Some(Outcome { entry, ticket, run, landing: landing_of(state)? })
     }))
