@@ -49,6 +49,17 @@ pub(crate) struct Verdict {
     pub(crate) added: Option<Added>,
     /// What a person should hear of it besides.
     pub(crate) warnings: Vec<String>,
+    /// Where its work is now.
+    pub(crate) work: Work,
+}
+
+/// Where an attempt's work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// There is none, or a ref holds it.
+    Safe,
+    /// Still in the slot alone: it could not be saved.
+    InSlot,
 }
 
 /// What an attempt is told from outside, and what it lets be seen.
@@ -140,9 +151,10 @@ pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitI
     };
     let desk = Desk { shop, attempt, base, worktree, folder: shop.record.ticket_folder(&attempt.ticket.id) };
     let mut verdict = desk.work();
-    // From here a crash leaves nothing in the slot that is not held somewhere.
-    if let Err(error) = shop.slots.saved(attempt.slot) {
-        verdict.warnings.push(error.to_string());
+    match verdict.work {
+        // From here a crash leaves nothing in the slot that is not held somewhere.
+        Work::Safe => verdict.warnings.extend(shop.slots.saved(attempt.slot).err().map(|error| error.to_string())),
+        Work::InSlot => shop.slots.leave(attempt.slot),
     }
     verdict.warnings.extend(shop.slots.take_warnings());
     verdict
@@ -251,11 +263,14 @@ impl Desk<'_> {
     fn save(&self, seconds: f64) -> Verdict {
         let snapshot = match self.snapshot() {
             Ok(snapshot) => snapshot,
-            Err(error) => return Verdict { seconds, ..refused(&format!("what it made could not be saved: {error}")) },
+            Err(error) => {
+                let reason = format!("what it made could not be saved: {error}");
+                return Verdict { seconds, work: Work::InSlot, ..refused(&reason) };
+            }
         };
         let (made, warnings) = match snapshot {
             Snapshot::Nothing { warnings } => {
-                return Verdict { seconds, outcome: AttemptOutcome::Empty, added: None, warnings };
+                return Verdict { seconds, outcome: AttemptOutcome::Empty, added: None, warnings, work: Work::Safe };
             }
             Snapshot::Made { base, head, commits, files, warnings, .. } => {
                 (Made { base, head, commits, files }, warnings)
@@ -283,7 +298,7 @@ impl Desk<'_> {
             Ok(added) => {
                 let Made { head, commits, files, .. } = made;
                 let outcome = AttemptOutcome::Candidate { head, commits, files, message };
-                Verdict { seconds, outcome, added: Some(added), warnings: Vec::new() }
+                Verdict { seconds, outcome, added: Some(added), warnings: Vec::new(), work: Work::Safe }
             }
             Err(error) => Verdict { seconds, ..self.set_aside(refused(&format!("the queue refused it: {error}"))) },
         }
@@ -342,6 +357,7 @@ impl Desk<'_> {
             outcome: AttemptOutcome::Failed { class, exit_code, reason },
             added: None,
             warnings,
+            work: Work::Safe,
         }
     }
 
@@ -361,6 +377,7 @@ impl Desk<'_> {
             Snapshot::Made { head, .. } => self.hold(&head),
         });
         if let Err(error) = held {
+            verdict.work = Work::InSlot;
             verdict.warnings.push(format!("what attempt {} left could not be saved: {error}", self.attempt.number));
         }
         verdict
@@ -387,11 +404,11 @@ fn remarks(ended: &Ended) -> Vec<String> {
 /// The attempt never came to run; counted like a failure, so that a broken machine does not spin.
 fn refused(reason: &str) -> Verdict {
     let outcome = AttemptOutcome::Failed { class: "machine".to_owned(), exit_code: None, reason: reason.to_owned() };
-    Verdict { seconds: 0.0, outcome, added: None, warnings: Vec::new() }
+    Verdict { seconds: 0.0, outcome, added: None, warnings: Vec::new(), work: Work::Safe }
 }
 
 fn interrupted(seconds: f64) -> Verdict {
-    Verdict { seconds, outcome: AttemptOutcome::Interrupted, added: None, warnings: Vec::new() }
+    Verdict { seconds, outcome: AttemptOutcome::Interrupted, added: None, warnings: Vec::new(), work: Work::Safe }
 }
 
 /// A number in 0..1 that differs between processes and calls; spreads retries, decides nothing else.

@@ -174,6 +174,13 @@ impl Slots {
         self.layout.note_no_work(slot)
     }
 
+    /// The slot's work could not be saved: it is treated like what a dead run left, and is not removed at the end.
+    pub fn leave(&self, slot: SlotId) {
+        if locked(&self.prepared).remove(&slot) {
+            self.warn(format!("{} keeps what could not be saved", self.path(slot).display()));
+        }
+    }
+
     /// What people should know of what happened since it was last asked.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut *locked(&self.warnings))
