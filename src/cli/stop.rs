@@ -26,9 +26,10 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
         return done(face, None);
     };
     // The lock is held by a live process, so the pid in it cannot have gone to another.
-    interrupt(pid)?;
+    ask(pid, Signal::INT)?;
     if args.now {
-        interrupt(pid)?;
+        // Of two signals of one kind that wait together the kernel keeps one.
+        ask(pid, Signal::TERM)?;
     }
     let patience = Duration::from_secs(record.settings()?.grace_s + 60);
     let asked = Instant::now();
@@ -64,7 +65,7 @@ fn running(context: &Context, name: Option<&str>) -> Result<Option<(RunRecord, P
     Ok(None)
 }
 
-fn interrupt(pid: Pid) -> Result<(), CliError> {
-    kill_process(pid, Signal::INT)
+fn ask(pid: Pid, signal: Signal) -> Result<(), CliError> {
+    kill_process(pid, signal)
         .map_err(|error| CliError::refused(format!("process {} cannot be signalled: {error}", pid.as_raw_nonzero())))
 }

@@ -317,7 +317,7 @@ impl Drain<'_> {
     fn tell_of(&mut self, candidate: Candidate, landing: Landing) -> Result<(), QueueError> {
         let entry = candidate.entry;
         if matches!(landing, Landing::Landed { .. } | Landing::Empty) {
-            self.queue.repo.release(&entry.keep_ref())?;
+            self.queue.let_go(&entry)?;
         }
         let outcome = super::landing::outcome(&entry, landing);
         let Landing::Deferred(deferral) = &outcome.landing else {

@@ -72,6 +72,12 @@ impl Queue {
         Ok(read.book.all().map(Standing::view).collect())
     }
 
+    /// Where these entries stand, in the order asked for; one that is not known is left out.
+    pub fn standing(&self, which: &[EntryId]) -> Result<Vec<EntryView>, QueueError> {
+        let read = self.refreshed()?;
+        Ok(which.iter().filter_map(|id| read.book.by_id(id)).map(Standing::view).collect())
+    }
+
     /// The branches that have something to do, sorted: entries that wait for their turn, or what a crash left of
     /// landings.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
@@ -150,14 +156,25 @@ impl Queue {
         Ok(())
     }
 
+    /// Lets go of everything that held an entry's work, which the target has now; what others hold stays.
+    pub(super) fn let_go(&self, entry: &Entry) -> Result<(), QueueError> {
+        self.repo.release(&entry.keep_ref())?;
+        let [plain, numbered] = rescue_refs(entry);
+        for name in [plain, numbered] {
+            if self.repo.tip(&BranchRef::new(&name))?.as_ref() == Some(&entry.head) {
+                self.repo.release(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Holds an entry's head by its rescue ref and gives the ref's name. Another candidate of the same ticket that is
     /// held there already keeps its ref; this one then gets one with its own number.
     pub(super) fn rescue(&self, entry: &Entry) -> Result<String, QueueError> {
-        let run = entry.run.as_ref().map_or("queue", |run| run.as_str());
-        let plain = format!("refs/wave/rescue/{}/{}", slug_of(run), entry.ticket.slug());
+        let [plain, numbered] = rescue_refs(entry);
         let held = self.repo.tip(&BranchRef::new(&plain))?;
         let free = held.is_none_or(|held| held == entry.head);
-        let name = if free { plain } else { format!("{plain}.{}", entry.id()) };
+        let name = if free { plain } else { numbered };
         self.repo.hold_durably(&name, &entry.head)?;
         Ok(name)
     }
@@ -260,6 +277,14 @@ impl Read {
         }
         self.at = at;
     }
+}
+
+/// The ref that holds an entry set aside, and the one it gets if another candidate of its ticket has that.
+fn rescue_refs(entry: &Entry) -> [String; 2] {
+    let run = entry.run.as_ref().map_or("queue", |run| run.as_str());
+    let plain = format!("refs/wave/rescue/{}/{}", slug_of(run), entry.ticket.slug());
+    let numbered = format!("{plain}.{}", entry.id());
+    [plain, numbered]
 }
 
 fn entry_of(new: NewEntry, base: CommitId, number: u64) -> Entry {

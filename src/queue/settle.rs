@@ -61,7 +61,7 @@ impl Queue {
         records.push(Record::Settled { target: target.clone() });
         self.repo.release(&self.landing_ref(target))?;
         for entry in verdict.landed.iter().filter_map(|step| entries.get(&step.entry)) {
-            self.repo.release(&entry.keep_ref())?;
+            self.let_go(entry)?;
         }
         self.change(|_| Ok((records, ())))?;
         let told =

@@ -86,6 +86,8 @@ pub(crate) struct Dispatcher {
     pub(super) last_drain: Instant,
     pub(super) began: Instant,
     pub(super) give_up: Arc<AtomicBool>,
+    /// Whether a landing waits for a person's answer.
+    pub(super) asking: Arc<AtomicBool>,
     pub(super) signals: SignalCount,
     pub(super) refused: Option<String>,
     pub(super) over: bool,
@@ -123,6 +125,7 @@ impl Dispatcher {
             last_drain: Instant::now(),
             began: Instant::now(),
             give_up: Arc::new(AtomicBool::new(false)),
+            asking: Arc::new(AtomicBool::new(false)),
             signals: SignalCount::default(),
             refused: None,
             over: false,
@@ -162,10 +165,12 @@ impl Dispatcher {
         self.close()
     }
 
-    /// Who has asked twice does not wait for a landing either: the journal knows how far it came.
+    /// Who has asked twice does not wait for a landing either: the journal knows how far it came. Nor is an answer
+    /// waited for that would have to come from whoever has asked the run to end.
     fn finished(&self) -> bool {
-        let impatient = matches!(self.signals, SignalCount::Twice(_));
-        self.over && self.desks.is_empty() && (self.drain == Drain::Idle || impatient)
+        let unanswered = self.signals.first().is_some() && self.asking.load(Ordering::Relaxed);
+        let impatient = matches!(self.signals, SignalCount::Twice(_)) || unanswered;
+        (self.over || impatient) && self.desks.is_empty() && (self.drain == Drain::Idle || impatient)
     }
 
     pub(super) fn step(&mut self, happening: Happening) -> Result<(), RecordError> {
@@ -200,6 +205,7 @@ impl Dispatcher {
             }
             Action::Skipped { ticket, because } => return self.skipped(ticket, because),
             Action::Reopened { ticket, because } => {
+                self.over = false;
                 let reason = format!("{} has landed after all", self.id(because));
                 return self.record(Event::TicketReopened { ticket: self.id(ticket), reason });
             }

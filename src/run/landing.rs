@@ -31,8 +31,16 @@ impl Dispatcher {
         self.last_drain = Instant::now();
         let (shop, outbox, give_up) = (Arc::clone(&self.shop), self.outbox.clone(), Arc::clone(&self.give_up));
         let consent = (self.shop.settings.mode == Mode::Interactive).then(|| Arc::clone(&self.consent));
+        let asking = Arc::clone(&self.asking);
         tokio::task::spawn_blocking(move || {
-            let approve = consent.as_ref().map(|consent| |proposal: &_| consent.landing(proposal));
+            let approve = consent.as_ref().map(|consent| {
+                |proposal: &_| {
+                    asking.store(true, Ordering::Relaxed);
+                    let approval = consent.landing(proposal);
+                    asking.store(false, Ordering::Relaxed);
+                    approval
+                }
+            });
             let how = Processing {
                 wait: LANDING_LOCK_WAIT,
                 approve: approve.as_ref().map(|approve| approve as &dyn Fn(&_) -> _),
@@ -93,7 +101,8 @@ impl Dispatcher {
         if self.queued.is_empty() {
             return Ok(());
         }
-        let entries = match self.shop.queue.entries() {
+        let known: Vec<EntryId> = self.queued.keys().cloned().collect();
+        let entries = match self.shop.queue.standing(&known) {
             Ok(entries) => entries,
             Err(error) => return self.landing_fault(&error),
         };
@@ -141,8 +150,8 @@ impl Dispatcher {
     /// What earlier attempts left is of no use once the ticket has landed.
     fn forget_attempts(&self, ticket: TicketIx) {
         let id = self.id(ticket);
-        for attempt in 1..=self.scheduler.attempts(ticket) {
-            let _ = self.shop.repo.release(&self.shop.record.attempt_ref(&id, attempt));
+        for (held, _) in self.shop.repo.held(&self.shop.record.attempt_refs(&id)).unwrap_or_default() {
+            let _ = self.shop.repo.release(&held);
         }
     }
 
@@ -174,7 +183,8 @@ impl Dispatcher {
     }
 }
 
-fn landing_of(state: EntryState) -> Option<Landing> {
+/// What an entry came to; none while it waits.
+pub(super) fn landing_of(state: EntryState) -> Option<Landing> {
     match state {
         EntryState::Landed { commit, tree, landed_by } => Some(Landing::Landed { commit, tree, landed_by }),
         EntryState::Empty => Some(Landing::Empty),

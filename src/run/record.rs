@@ -12,6 +12,8 @@
 //! | `report.{json,md,html}` | the report, once the run ended |
 //! | `lock` | held by the runner for as long as it lives |
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use crate::plan::{Plan, Ticket};
 use crate::run::brief::TicketFolder;
 use crate::run::listed::Listed;
 use crate::run::settings::Settings;
-use crate::store::{FileLock, Holder, Journal, Position, StoreError, private_dir, write_atomic};
+use crate::store::{FileLock, Holder, Journal, Position, StoreError, private_dir, sync_dir, write_atomic};
 
 /// Whoever looks whether a lock is held keeps its taker waiting for a moment.
 pub(crate) const LOOKERS: Duration = Duration::from_millis(200);
@@ -213,7 +215,12 @@ impl RunRecord {
 
     /// The ref that holds what an attempt left and nobody queued.
     pub(crate) fn attempt_ref(&self, ticket: &TicketId, attempt: u32) -> String {
-        format!("refs/wave/rescue/{}/{}.attempt-{attempt}", self.id, ticket.slug())
+        format!("{}{attempt}", self.attempt_refs(ticket))
+    }
+
+    /// How the names of such refs begin.
+    pub(crate) fn attempt_refs(&self, ticket: &TicketId) -> String {
+        format!("refs/wave/rescue/{}/{}.attempt-", self.id, ticket.slug())
     }
 
     /// Whether a runner holds it now, and which.
@@ -320,9 +327,9 @@ fn fresh_folder(runs: &Path) -> Result<(RunId, PathBuf), RecordError> {
     for suffix in 1_u32.. {
         let id = if suffix == 1 { started.clone() } else { format!("{started}-{suffix:03}") };
         let folder = runs.join(&id);
-        match std::fs::create_dir(&folder) {
+        match DirBuilder::new().mode(0o700).create(&folder) {
             Ok(()) => {
-                private_dir(&folder)?;
+                sync_dir(runs)?;
                 return Ok((RunId::new(id), folder));
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}

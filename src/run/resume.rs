@@ -94,12 +94,26 @@ impl Past {
             }
         }
         let mut past = Self { known: BTreeMap::new(), queued: Vec::new(), missed: Vec::new(), ended };
+        let last = last_entries(record, entries);
         for ticket in plan.ids() {
             let told = told.remove(&ticket).unwrap_or_default();
-            let entry = last_entry(record, &plan.ticket(ticket).id, entries);
+            let entry = last.get(&plan.ticket(ticket).id).copied();
             past.settle(plan, ticket, told, entry);
         }
+        past.count_landed();
         past
+    }
+
+    /// Each landing that was missed is told as one more than were known before it.
+    fn count_landed(&mut self) {
+        let all = self.known.values().filter(|known| **known == Known::Landed).count();
+        let missed = self.missed.iter_mut().filter_map(|event| match event {
+            Event::TicketLanded { landed, .. } => Some(landed),
+            _ => None,
+        });
+        for (before, landed) in missed.rev().enumerate() {
+            *landed = all - before;
+        }
     }
 
     fn settle(&mut self, plan: &Plan, ticket: TicketIx, told: Told, entry: Option<(u32, &EntryView)>) {
@@ -189,10 +203,16 @@ fn missed(plan: &Plan, id: &TicketId, view: &EntryView, told: &Told) -> Option<E
     }
 }
 
-/// The entry of the ticket's last attempt that came as far as the queue.
-fn last_entry<'a>(record: &RunRecord, ticket: &TicketId, entries: &'a [EntryView]) -> Option<(u32, &'a EntryView)> {
-    let ours = entries.iter().filter(|view| view.run.as_ref() == Some(record.id()) && view.ticket == *ticket);
-    ours.filter_map(|view| Some((attempt_in(view.key.as_deref()?)?, view))).max_by_key(|(attempt, _)| *attempt)
+/// The entries of the tickets' last attempts that came as far as the queue.
+fn last_entries<'a>(record: &RunRecord, entries: &'a [EntryView]) -> BTreeMap<&'a TicketId, (u32, &'a EntryView)> {
+    let mut last: BTreeMap<&TicketId, (u32, &EntryView)> = BTreeMap::new();
+    for view in entries.iter().filter(|view| view.run.as_ref() == Some(record.id())) {
+        let Some(attempt) = view.key.as_deref().and_then(attempt_in) else { continue };
+        if last.get(&view.ticket).is_none_or(|(before, _)| *before <= attempt) {
+            last.insert(&view.ticket, (attempt, view));
+        }
+    }
+    last
 }
 
 /// Keys end in `/<attempt>`.
@@ -229,6 +249,7 @@ pub fn reopen(
     let (mut log, events) = EventLog::open(record)?;
     let entries = queue.entries()?;
     let past = Past::read(&plan, record, &events, &entries);
+    let last = last_entries(record, &entries);
     let mut said = Vec::new();
     for id in tickets {
         let ticket =
@@ -237,7 +258,7 @@ pub fn reopen(
         if let Some(settled) = settled(&known) {
             return Err(RunError::Refused(format!("{id} {settled}: there is nothing to retry")));
         }
-        let entry = last_entry(record, id, &entries).map(|(_, view)| view);
+        let entry = last.get(id).map(|(_, view)| *view);
         let how = match entry.filter(|_| matches!(known, Known::Deferred(_))) {
             Some(view) if still_lands(repo, &settings, view)? => {
                 queue.retry(std::slice::from_ref(&view.entry))?;

@@ -4,7 +4,7 @@
 
 use crate::event::AttemptOutcome;
 use crate::git::{GitError, Snapshot, SnapshotBy};
-use crate::names::CommitId;
+use crate::names::{BranchRef, CommitId};
 use crate::process::How;
 use crate::queue::{Added, Change, NewEntry, QueueError};
 use crate::run::attempt::{Desk, Phase, Verdict, halted, interrupted, patiently, refused};
@@ -101,15 +101,20 @@ impl Desk<'_> {
     pub(super) fn set_aside(&self, verdict: Verdict) -> Verdict {
         let held = patiently(GitError::is_transient, || match self.snapshot()? {
             Snapshot::Nothing { .. } => Ok(()),
-            Snapshot::Made { head, .. } => {
-                let refname = self.shop.record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
-                self.shop.repo.hold(&refname, &head)
-            }
+            Snapshot::Made { head, .. } => self.hold(&head),
         });
         match held {
             Ok(()) => self.settled(verdict),
             Err(error) => self.unreadable(&error, verdict),
         }
+    }
+
+    /// An interrupted attempt is not counted: the next one has its number, and must not take its ref.
+    fn hold(&self, head: &CommitId) -> Result<(), GitError> {
+        let plain = self.shop.record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
+        let held = self.shop.repo.tip(&BranchRef::new(&plain))?;
+        let free = held.is_none_or(|held| held == *head);
+        self.shop.repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
     }
 
     /// From here a crash leaves nothing in the slot that is not held somewhere.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::git::Repository;
-use crate::names::{CommitId, TicketId};
+use crate::names::{CommitId, EntryId, TicketId};
 use crate::plan::Priority;
-use crate::queue::{Change, NewEntry, Outcome, Processing, Queue, Strategy, Told};
+use crate::queue::{Change, EntryView, NewEntry, Outcome, Processing, Queue, Strategy};
+use crate::run::landing::landing_of;
 use crate::run::record::RunRecord;
 use crate::run::start::{RunError, hold_target};
 
@@ -45,7 +46,7 @@ pub fn undo(repo: &Repository, record: &RunRecord, undoing: &Undoing) -> Result<
     let mut outcomes = Vec::new();
     for (ticket, commit) in landed {
         let before = before_landing(repo, &commit)?;
-        queue.add(NewEntry {
+        let added = queue.add(NewEntry {
             key: Some(format!("{}/undo/{commit}", record.id())),
             title: Some(format!("Undo {ticket}")),
             message: Some(revert_message(repo, &commit)?),
@@ -58,15 +59,20 @@ pub fn undo(repo: &Repository, record: &RunRecord, undoing: &Undoing) -> Result<
             strategy: Strategy::Squash,
             change: Change::Revert,
         })?;
-        let mut tell = |told| {
-            if let Told::Outcome(outcome) = told {
-                outcomes.push(outcome);
-            }
-        };
         let how = Processing { wait: Duration::from_secs(60), approve: None, give_up: &|| false };
-        queue.process(&settings.target, &how, &mut tell)?;
+        queue.process(&settings.target, &how, &mut |_| {})?;
+        outcomes.extend(outcome_of(&queue, &added.entry)?);
     }
     Ok(Undone { outcomes })
+}
+
+/// Asked of the queue instead of being listened for: others' entries land as well when the target moves, and an
+/// undoing that was asked for before has its outcome already.
+fn outcome_of(queue: &Queue, entry: &EntryId) -> Result<Option<Outcome>, RunError> {
+    let view = queue.standing(std::slice::from_ref(entry))?.pop();
+    Ok(view.and_then(|EntryView { entry, ticket, run, state, .. }| {
+        Some(Outcome { entry, ticket, run, landing: landing_of(state)? })
+    }))
 }
 
 fn landed(record: &RunRecord, undoing: &Undoing) -> Result<Vec<(TicketId, CommitId)>, RunError> {

@@ -20,7 +20,9 @@ enum Phase {
     Going,
     /// Nothing more starts; what runs and what is queued is waited for.
     Stopping,
-    /// [`Action::Finish`] has been said.
+    /// Stopped: [`Action::Finish`] has been said.
+    Stopped,
+    /// Every ticket has ended: [`Action::Finish`] has been said. A deferred ticket that lands after all reopens the run.
     Finished,
 }
 
@@ -118,7 +120,16 @@ impl Core {
 
     pub(super) fn step(&mut self, plan: &Plan, happening: Happening, out: &mut Vec<Action>) {
         match (self.phase, &happening) {
-            (Phase::Finished, _) => return,
+            (Phase::Finished, Happening::Landed { ticket } | Happening::LandedEmpty { ticket })
+                if matches!(self.state(*ticket), State::Deferred(_)) =>
+            {
+                self.phase = Phase::Going;
+            }
+            (Phase::Finished, Happening::Stop { .. }) => {
+                self.phase = Phase::Stopped;
+                return;
+            }
+            (Phase::Finished | Phase::Stopped, _) => return,
             (Phase::NotBegun, Happening::Begin | Happening::Resized { .. } | Happening::Stop { .. }) => {}
             (Phase::NotBegun, _) => return,
             (Phase::Going | Phase::Stopping, _) => {}
@@ -268,9 +279,10 @@ impl Core {
 
     fn finish(&mut self, out: &mut Vec<Action>) {
         let counts = self.counts();
-        let nothing_moves = self.phase == Phase::Stopping && counts.running + counts.queued == 0;
+        let stopping = self.phase == Phase::Stopping;
+        let nothing_moves = stopping && counts.running + counts.queued == 0;
         if counts.ended() == counts.total() || nothing_moves {
-            self.phase = Phase::Finished;
+            self.phase = if stopping { Phase::Stopped } else { Phase::Finished };
             out.push(Action::Finish);
         }
     }

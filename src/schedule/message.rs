@@ -214,7 +214,8 @@ pub enum Action {
         /// Why the last attempt did not land.
         reason: String,
     },
-    /// Every ticket has ended, or, after a stop, nothing runs and nothing is queued. Said once, last.
+    /// Every ticket has ended, or, after a stop, nothing runs and nothing is queued. Said last; and again if a deferred
+    /// ticket lands after it, which may have reopened others.
     Finish,
 }
 

@@ -196,6 +196,30 @@ fn a_stop_keeps_what_has_not_ended_resumable_and_finishes_when_nothing_moves() {
 }
 
 #[test]
+fn a_deferred_ticket_that_lands_last_of_all_takes_the_run_up_again() {
+    let mut talk = Talk::new("a; b: a; c", rules(2));
+    assert_eq!(talk.tell(Happening::Begin), "start a 1, start c 1");
+    let ticket = talk.ix("a");
+    talk.tell(Happening::Made { ticket });
+    let deferred = Happening::Deferred { ticket, reason: DeferralReason::Conflict };
+    assert_eq!(talk.tell(deferred), "skipped b because a");
+    assert_eq!(talk.land("c"), "finish");
+    assert_eq!(talk.tell(Happening::Landed { ticket }), "reopened b because a, start b 1");
+    assert_eq!(talk.land("b"), "finish");
+}
+
+#[test]
+fn a_stopped_run_is_not_taken_up_again_by_what_lands_after_it() {
+    let mut talk = Talk::new("a; b: a", rules(2));
+    talk.tell(Happening::Begin);
+    let ticket = talk.ix("a");
+    talk.tell(Happening::Made { ticket });
+    talk.tell(Happening::Deferred { ticket, reason: DeferralReason::Conflict });
+    talk.tell(Happening::Stop { reason: "interrupted".to_owned() });
+    assert_eq!(talk.tell(Happening::Landed { ticket }), "");
+}
+
+#[test]
 fn a_stop_while_a_person_is_asked_finishes_at_once() {
     let mut talk = Talk::new("a", Rules { confirm_waves: Confirm::EachWave, ..rules(1) });
     assert_eq!(talk.tell(Happening::Begin), "ask wave 1");
