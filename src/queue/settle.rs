@@ -74,7 +74,13 @@ impl Queue {
     fn release_ended(&self) -> Result<(), QueueError> {
         let Ok(folder) = std::fs::read_dir(self.repo.common_dir().join("refs/wave/keep")) else { return Ok(()) };
         let names = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut ids: Vec<EntryId> = names.map(EntryId::new).collect();
+        let mut ids = Vec::new();
+        for name in names {
+            match name.strip_suffix(".lock") {
+                Some(entry) => self.repo.clear_lock_of_hold(&format!("refs/wave/keep/{entry}"))?,
+                None => ids.push(EntryId::new(name)),
+            }
+        }
         ids.sort();
         let ended: Vec<String> = self.look(|book| {
             let standings = ids.iter().filter_map(|id| book.by_id(id));
