@@ -43,7 +43,7 @@ pub(crate) use merge_tree::{Staged, paths_of};
 pub use repository::Repository;
 pub(crate) use session::{NewCommit, Session};
 pub use snapshot::{Committed, Snapshot, SnapshotBy};
-pub(crate) use swap::{Move, Swap};
+pub(crate) use swap::{Move, Swap, Turn};
 pub use version::{ProgramVersion, program_version};
 
 use crate::names::CommitId;

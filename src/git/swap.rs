@@ -2,14 +2,16 @@
 //!
 //! The ref is moved only from the value that was validated. Knows nothing of what the new value holds.
 
+use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::durable::durably;
 use super::program::{Hooks, Program};
 use super::refs::tip_in;
 use super::session::Session;
-use super::{GitError, Identity, oid};
+use super::{GitError, Identity, Repository, oid};
 use crate::names::{BranchRef, CommitId};
 
 /// A move of a branch, to be made only if it still points to `old`.
@@ -32,10 +34,60 @@ pub(crate) enum Swap {
     Lost,
 }
 
+/// A branch whose lock is ours from before its tip was read: nobody else moves it until the turn is over.
+pub(crate) struct Turn<'r> {
+    transaction: RefCell<Option<git2::Transaction<'r>>>,
+}
+
+/// How long a turn is waited for: others hold a ref's lock for milliseconds.
+const TURN_WAIT: Duration = Duration::from_secs(2);
+
+impl Repository {
+    /// Holds the branch's own lock while `run` reads its tip and moves it, so that no race can be lost. Others who want
+    /// to move the branch meanwhile find it locked, as they find it while git itself moves it.
+    pub(crate) fn exclusively<T>(&self, target: &BranchRef, run: impl FnOnce(&Turn<'_>) -> T) -> Result<T, GitError> {
+        durably(|| {
+            let repo = self.open()?;
+            let until = Instant::now() + TURN_WAIT;
+            let transaction = loop {
+                let mut transaction = repo.transaction().map_err(GitError::during("opening a transaction"))?;
+                match transaction.lock_ref(target.as_str()).map_err(GitError::during(format!("locking {target}"))) {
+                    Err(GitError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
+                    Err(error) => return Err(error),
+                    Ok(()) => break transaction,
+                }
+            };
+            Ok(run(&Turn { transaction: RefCell::new(Some(transaction)) }))
+        })
+    }
+}
+
 impl Session {
+    /// [`Session::swap`] within a turn, where the branch cannot have moved.
+    pub(crate) fn swap_in(&self, turn: &Turn<'_>, to: &Move<'_>) -> Result<Swap, GitError> {
+        let during = || GitError::during(format!("moving {} to {}", to.target, to.new.short()));
+        let transaction = turn.transaction.borrow_mut().take();
+        let Some(mut transaction) = transaction else { return self.swap(to) };
+        let who = git2::Signature::now(&to.by.name, &to.by.email).map_err(during())?;
+        if self.tip(to.target)?.as_ref() != Some(to.old) {
+            return Ok(Swap::Lost);
+        }
+        transaction.set_target(to.target.as_str(), oid(to.new)?, Some(&who), to.message).map_err(during())?;
+        self.whatever_was_said(to, transaction.commit().map_err(during()).map(|()| Swap::Done))
+    }
+
+    /// Whether a hook wants to see the move: then git must make it, and a turn cannot be had.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.transaction_hook().is_some()
+    }
+
     /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
     pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
         let swapped = if self.transaction_hook().is_some() { self.swap_by_git(to) } else { self.swap_here(to) };
+        self.whatever_was_said(to, swapped)
+    }
+
+    fn whatever_was_said(&self, to: &Move<'_>, swapped: Result<Swap, GitError>) -> Result<Swap, GitError> {
         match swapped {
             // A reflog that could not be written, say, comes after the ref has moved: the ref itself decides.
             Err(error) => match self.tip(to.target) {

@@ -14,13 +14,15 @@ use super::record::{Record, Step};
 use super::register::Queue;
 use super::{QueueError, deferral};
 use crate::event::DeferralReason;
-use crate::git::{Identity, Move, Session, Swap};
+use crate::git::{Identity, Move, Session, Swap, Turn};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
 
 /// Entries that share one swap at most.
 const LARGEST_GROUP: usize = 100;
+/// After so many lost races in a row a group takes its turn with the branch locked.
+const RACES: u32 = 3;
 /// How often a conflict is looked at again within one drain.
 const ROUNDS: u32 = 5;
 
@@ -105,17 +107,11 @@ impl Drain<'_> {
     fn run(&mut self, lock: &FileLock) -> Result<(), QueueError> {
         let (mut tries, mut lost) = (0, 0);
         while !(self.how.give_up)() {
-            match self.round(lock) {
+            let round = if lost < RACES { self.round(lock, None) } else { self.exclusive_round(lock) };
+            match round {
                 Ok(Round::Idle) => return Ok(()),
                 Ok(Round::Again) => (tries, lost) = (0, 0),
-                // The first few races are run again at once; then one steps back a little.
-                Ok(Round::Lost) => {
-                    lost += 1;
-                    if lost > 3 {
-                        let delay = Backoff::INFRASTRUCTURE.delay((lost - 4).min(3), self.jitter.next());
-                        self.pause(delay.unwrap_or_default());
-                    }
-                }
+                Ok(Round::Lost) => lost += 1,
                 Err(fault) if fault.error.is_transient() => self.transient(fault, &mut tries)?,
                 Err(fault) => return Err(fault.error),
             }
@@ -147,8 +143,21 @@ impl Drain<'_> {
         }
     }
 
+    /// A round that nobody can outrun. Where a hook must see the move, git makes it and it is a race as before.
+    fn exclusive_round(&mut self, lock: &FileLock) -> Result<Round, Fault> {
+        let session = Session::open(&self.queue.repo, &self.queue.staging(self.target)).map_err(QueueError::from)?;
+        if session.is_watched() {
+            let delay = Backoff::INFRASTRUCTURE.delay(0, self.jitter.next());
+            self.pause(delay.unwrap_or_default());
+            return self.round(lock, None);
+        }
+        drop(session);
+        let (repo, target) = (self.queue.repo.clone(), self.target.clone());
+        repo.exclusively(&target, |turn| self.round(lock, Some(turn))).map_err(QueueError::from)?
+    }
+
     /// One group: made, recorded, swapped, recorded again.
-    fn round(&mut self, lock: &FileLock) -> Result<Round, Fault> {
+    fn round(&mut self, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Round, Fault> {
         for warning in self.queue.warnings() {
             (self.tell)(Told::Warning(warning));
         }
@@ -173,7 +182,7 @@ impl Drain<'_> {
             self.finish(&[], group.turns)?;
             return Ok(Round::Again);
         }
-        match self.land(&group, lock)? {
+        match self.land(&group, lock, turn)? {
             Moved::Done => {}
             Moved::Lost => return Ok(Round::Lost),
             Moved::Stale => return Ok(Round::Again),
@@ -187,16 +196,16 @@ impl Drain<'_> {
     }
 
     /// Objects, hold, intent, swap; in this order.
-    fn land(&self, group: &Group, lock: &FileLock) -> Result<Moved, QueueError> {
+    fn land(&self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
         group.session.persist()?;
         let hold = self.queue.landing_ref(self.target);
         self.queue.repo.hold(&hold, &group.new)?;
-        let moved = self.swap(group, lock);
+        let moved = self.swap(group, lock, turn);
         self.queue.repo.release(&hold)?;
         moved
     }
 
-    fn swap(&self, group: &Group, lock: &FileLock) -> Result<Moved, QueueError> {
+    fn swap(&self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
         let intent = group.intent(self.target);
         let wanted = self.queue.change(|book| {
             let is_open = |step: &Step| book.by_number(step.entry).is_some_and(|one| !one.state.is_ended());
@@ -213,7 +222,11 @@ impl Drain<'_> {
         };
         let message = message.replace(|c: char| c.is_control(), " ");
         let to = Move { target: self.target, old: &group.old, new: &group.new, message: &message, by: &self.who };
-        match group.session.swap(&to) {
+        let swapped = match turn {
+            Some(turn) => group.session.swap_in(turn, &to),
+            None => group.session.swap(&to),
+        };
+        match swapped {
             Ok(Swap::Done) => Ok(Moved::Done),
             Ok(Swap::Lost) => Ok(Moved::Lost),
             Err(error) if error.is_transient() => Err(error.into()),

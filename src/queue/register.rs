@@ -84,9 +84,8 @@ impl Queue {
         let held: BTreeSet<String> =
             self.hold_files().iter().map(|name| name.trim_end_matches(".lock").to_owned()).collect();
         let read = self.refreshed()?;
-        let unsettled = |one: &Standing| {
-            read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str())
-        };
+        let unsettled =
+            |one: &Standing| read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str());
         let open = read.book.all().filter(|one| !one.state.is_ended() || unsettled(one));
         let mut targets: Vec<BranchRef> = open.map(|one| one.entry.target.clone()).collect();
         targets.sort();
