@@ -96,10 +96,6 @@ impl Face for Live {
         self.show(lines);
         self.last = Some(pulse.clone());
     }
-
-    fn suspend(&mut self, ask: &mut dyn FnMut()) {
-        self.multi.suspend(ask);
-    }
 }
 
 /// However the run ends, the terminal is left with permanent lines only.
