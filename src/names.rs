@@ -96,6 +96,9 @@ impl BranchRef {
 }
 
 impl TicketId {
+    /// Longer ids are refused, in bytes: an id is carried in a trailer, a variable and many lines for people.
+    pub const LONGEST: usize = 16 * 1024;
+
     /// An injective name that is safe as a file name and as one ref component.
     ///
     /// Ids of up to 60 letters, digits and inner `-` or `_` (ASCII) stand for themselves; every other id is its readable

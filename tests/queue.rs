@@ -335,7 +335,7 @@ fn bad_input_is_refused_with_2_and_leaves_nothing() {
     let repo = TestRepo::new();
     let head = repo.git(&["rev-parse", "main"]);
     let tree = repo.git(&["rev-parse", "main^{tree}"]);
-    let long = "x".repeat(10_001);
+    let long = "x".repeat(16 * 1024 + 1);
     let zeros = "0".repeat(40);
     let bad: [&[&str]; 8] = [
         &["queue", "add", "--ticket", "", &head],

@@ -359,8 +359,7 @@ fn a_sweep_removes_dead_slots_holds_what_is_unsaved_and_spares_the_living() {
     let (_repo, living) = open(&test, 2);
     let used = living.prepare(SlotId(2), &base(&test)).unwrap();
     drop(living);
-    let repo = Repository::discover(test.root()).unwrap();
-    let holder = Slots::open(&repo, None, 2).unwrap();
+    let (repo, holder) = open(&test, 2);
     assert_eq!(sweep(&repo, None).unwrap(), [Swept::InUse { at: at.clone() }, Swept::InUse { at: used.clone() }]);
     drop(holder);
     drop(open(&test, 2));

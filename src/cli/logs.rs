@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face, nearest};
+use crate::event::{Event, Recorded};
 use crate::names::TicketId;
 use crate::report::{inert, printable};
 use crate::run::RunRecord;
+use crate::store::{Journal, Position};
 
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -51,7 +53,9 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     if face.json() {
         return document(&path, &ticket, attempt, face);
     }
-    show(&path, &record, args.follow, face)
+    let (record, ticket, position) = (&record, &ticket, Position::default());
+    let follow = args.follow.then_some(Follow { record, ticket, attempt, position, ended: false });
+    show(&path, follow, face)
 }
 
 /// The highest attempt with a log. Attempts are counted without a gap, but an early log may have been tidied away.
@@ -69,12 +73,16 @@ fn document(path: &Path, ticket: &TicketId, attempt: u32, face: &Face) -> Result
     Ok(Exit::Done)
 }
 
-fn show(path: &Path, record: &RunRecord, follow: bool, face: &Face) -> Result<Exit, CliError> {
+fn show(path: &Path, follow: Option<Follow<'_>>, face: &Face) -> Result<Exit, CliError> {
     let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let terminal = std::io::stdout().is_terminal();
+    let mut follow = follow;
     loop {
         // Asked first, so that what was written before the end is read after.
-        let going = follow && record.is_alive()?;
+        let going = match &mut follow {
+            Some(follow) => follow.goes_on()?,
+            None => false,
+        };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
         if terminal {
@@ -86,6 +94,35 @@ fn show(path: &Path, record: &RunRecord, follow: bool, face: &Face) -> Result<Ex
             return Ok(Exit::Done);
         }
         std::thread::sleep(GLANCE);
+    }
+}
+
+/// Whether an attempt still goes on, read off the run's event log as it grows.
+struct Follow<'a> {
+    record: &'a RunRecord,
+    ticket: &'a TicketId,
+    attempt: u32,
+    position: Position,
+    ended: bool,
+}
+
+impl Follow<'_> {
+    fn goes_on(&mut self) -> Result<bool, CliError> {
+        let alive = self.record.is_alive()?;
+        let tail = Journal::<Recorded>::read_from(&self.record.events_path(), self.position)?;
+        self.position = tail.next;
+        for recorded in &tail.records {
+            match &recorded.event {
+                Event::AttemptStarted { ticket, attempt, .. } if self.is(ticket, *attempt) => self.ended = false,
+                Event::AttemptFinished { ticket, attempt, .. } if self.is(ticket, *attempt) => self.ended = true,
+                _ => {}
+            }
+        }
+        Ok(alive && !self.ended)
+    }
+
+    fn is(&self, ticket: &TicketId, attempt: u32) -> bool {
+        self.ticket == ticket && self.attempt == attempt
     }
 }
 

@@ -99,6 +99,7 @@ impl Repository {
             Committed::Nothing => head.id(),
             Committed::ForIt { .. } => commit_tree(&repo, tree, &head, by)?,
         };
+        let new_head = if place.is_detached()? { grafted(&repo, base, new_head)? } else { new_head };
         made(&repo, base, new_head, committed, warnings)
     }
 
@@ -177,6 +178,25 @@ fn commit_tree(
         repo.commit(None, &who, &who, &by.message, &repo.find_tree(tree)?, &[parent])
     };
     write().map_err(GitError::during("committing what was left uncommitted"))
+}
+
+/// A detached HEAD that shares no history with `base` is a first commit that was amended, or a rebase from the root: its
+/// files are the work, and become one commit on `base`, in its own words. On a branch it is some other project's history.
+fn grafted(repo: &git2::Repository, base: &CommitId, head: Oid) -> Result<Oid, GitError> {
+    let during = || GitError::during(format!("putting {head} on {}", base.short()));
+    let given = oid(base)?;
+    match repo.merge_base(given, head) {
+        Err(error) if error.code() == git2::ErrorCode::NotFound => {}
+        Err(error) => return Err(during()(error)),
+        Ok(_) => return Ok(head),
+    }
+    let write = || {
+        let commit = repo.find_commit(head)?;
+        let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+        let parent = repo.find_commit(given)?;
+        repo.commit(None, &commit.author(), &commit.committer(), &message, &commit.tree()?, &[&parent])
+    };
+    write().map_err(during())
 }
 
 fn made(

@@ -27,6 +27,11 @@ impl Repository {
         }
     }
 
+    /// Clears the lock of a ref of ours, once nobody lets go of it.
+    pub(crate) fn clear_lock_of_hold(&self, refname: &str) -> Result<(), GitError> {
+        clear_abandoned(&self.lock_of(refname))
+    }
+
     /// Runs `change` on a ref of ours; a lock on it that nobody lets go of is cleared.
     pub(super) fn past_stale_lock(
         &self,

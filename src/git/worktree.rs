@@ -281,6 +281,10 @@ impl Place<'_> {
         }
     }
 
+    pub(super) fn is_detached(&self) -> Result<bool, GitError> {
+        Ok(matches!(self.head()?, Head::At(_)))
+    }
+
     pub(super) fn head(&self) -> Result<Head, GitError> {
         let Some(text) = line(&self.admin.join("HEAD")).and_then(|text| text.into_string().ok()) else {
             return Ok(Head::Unreadable);

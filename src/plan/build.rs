@@ -93,6 +93,11 @@ impl<'a> Check<'a> {
             let first = self.by_id[&ticket.id];
             if ticket.id.as_str().trim().is_empty() {
                 self.problems.push(Problem::error(ticket.place_of("id"), "a ticket's id is empty"));
+            } else if ticket.id.as_str().len() > TicketId::LONGEST {
+                let (is, most) = (ticket.id.as_str().len(), TicketId::LONGEST);
+                let message = format!("the id is {is} bytes long; {most} are the limit");
+                let hint = "a short id and the text as its title or prompt";
+                self.problems.push(Problem::error(ticket.place_of("id"), message).hint(hint));
             } else if first != ix {
                 let message = format!("two tickets have the id {:?}", ticket.id);
                 let before = self.tickets[first].place_of("id");

@@ -28,7 +28,7 @@ pub enum QueueError {
         commit: CommitId,
     },
     /// The candidate does not start where it says.
-    #[error("base {} is not an ancestor of {}: the candidate has to be made of the commits between them", .base.short(), .head.short())]
+    #[error("base {} is not an ancestor of {}: a candidate is made of the commits between the two", .base.short(), .head.short())]
     BaseNotBelow {
         /// The base given.
         base: CommitId,

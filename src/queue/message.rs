@@ -13,13 +13,13 @@ const TICKET: &str = "Ticket";
 /// The trailer that names the landing.
 const LAND: &str = "Wave-Land";
 
-const LONGEST_TICKET: usize = 10_000;
-
 /// Whether a ticket id can be carried by a commit.
 pub(crate) fn check(ticket: &TicketId) -> Result<(), QueueError> {
     let what = match ticket.as_str() {
         text if text.trim().is_empty() => "is empty".to_owned(),
-        text if text.len() > LONGEST_TICKET => format!("is {} bytes long; {LONGEST_TICKET} are the limit", text.len()),
+        text if text.len() > TicketId::LONGEST => {
+            format!("is {} bytes long; {} are the limit", text.len(), TicketId::LONGEST)
+        }
         _ => return Ok(()),
     };
     Err(QueueError::BadTicket { what })

@@ -2,6 +2,7 @@
 //!
 //! Each change is decided and written under one short lock. Knows nothing of merging.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -77,10 +78,15 @@ impl Queue {
         Ok(which.iter().filter_map(|id| read.book.by_id(id)).map(Standing::view).collect())
     }
 
-    /// The branches that have entries waiting for their turn, sorted.
+    /// The branches that have something to do, sorted: entries that wait for their turn, or what a crash left of
+    /// landings.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
+        let held: BTreeSet<String> =
+            self.hold_files().iter().map(|name| name.trim_end_matches(".lock").to_owned()).collect();
         let read = self.refreshed()?;
-        let open = read.book.all().filter(|one| !one.state.is_ended());
+        let unsettled =
+            |one: &Standing| read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str());
+        let open = read.book.all().filter(|one| !one.state.is_ended() || unsettled(one));
         let mut targets: Vec<BranchRef> = open.map(|one| one.entry.target.clone()).collect();
         targets.sort();
         targets.dedup();

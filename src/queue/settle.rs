@@ -72,10 +72,12 @@ impl Queue {
     /// Holds of entries that have ended: killed between a record and the release, one of them stays. Looks only where a
     /// hold stands as a file of its own, which costs next to nothing.
     fn release_ended(&self) -> Result<(), QueueError> {
-        let Ok(folder) = std::fs::read_dir(self.repo.common_dir().join("refs/wave/keep")) else { return Ok(()) };
-        let names = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut ids: Vec<EntryId> = names.map(EntryId::new).collect();
-        ids.sort();
+        let (locks, ids): (Vec<String>, Vec<String>) =
+            self.hold_files().into_iter().partition(|name| name.ends_with(".lock"));
+        for entry in locks.iter().filter_map(|name| name.strip_suffix(".lock")) {
+            self.repo.clear_lock_of_hold(&format!("refs/wave/keep/{entry}"))?;
+        }
+        let ids: Vec<EntryId> = ids.iter().map(EntryId::new).collect();
         let ended: Vec<String> = self.look(|book| {
             let standings = ids.iter().filter_map(|id| book.by_id(id));
             standings.filter(|one| one.state.is_ended()).map(|one| one.entry.keep_ref()).collect()
@@ -84,6 +86,14 @@ impl Queue {
             self.repo.release(&name)?;
         }
         Ok(())
+    }
+
+    /// The files that stand in the folder of holds, sorted: ids of entries, and locks on them.
+    pub(super) fn hold_files(&self) -> Vec<String> {
+        let folder = std::fs::read_dir(self.repo.common_dir().join("refs/wave/keep")).into_iter().flatten();
+        let mut names: Vec<String> = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.sort();
+        names
     }
 
     /// Half a pack that a killed landing left; its folder is ours while we hold the landing lock.

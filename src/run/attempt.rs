@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::AttemptOutcome;
-use crate::git::{GitError, Identity, Repository, Snapshot, SnapshotBy};
-use crate::names::{BranchRef, CommitId, SlotId};
+use crate::git::{Identity, Repository};
+use crate::names::{CommitId, SlotId};
 use crate::plan::{CommandLine, Ticket};
 use crate::policy::{Backoff, ExitKind, classify};
 use crate::process::{self, Ended, How, Spec, Survived};
-use crate::queue::{Added, Change, NewEntry, Queue, QueueError};
+use crate::queue::{Added, Queue};
 use crate::run::brief::{Stand, TicketFolder, environment};
 use crate::run::leash::{Leash, Phase};
 use crate::run::record::RunRecord;
 use crate::run::settings::Settings;
-use crate::worktree::Slots;
+use crate::worktree::{SlotError, Slots};
 
 /// Bytes of one attempt's output that are kept, half from its head and half from its tail.
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
@@ -49,38 +49,27 @@ pub(crate) struct Verdict {
     pub(crate) added: Option<Added>,
     /// What a person should hear of it besides.
     pub(crate) warnings: Vec<String>,
-    /// Where its work is now.
-    pub(crate) work: Work,
-}
-
-/// Where an attempt's work is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    /// There is none, or a ref holds it.
-    Safe,
-    /// Still in the slot alone: it could not be saved.
-    InSlot,
+    /// The fault of the repository or the machine that kept it from going on: no ticket's fault, so the run stops.
+    pub(crate) fault: Option<String>,
 }
 
 /// Makes the attempt. `started` is called once, with its base, when the worker is about to start.
 pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitId)) -> Verdict {
     let base = match tip(shop) {
         Ok(base) => base,
-        Err(reason) => return refused(&reason),
+        Err(reason) => return halted(reason),
     };
     started(&base);
     let worktree = match prepare(shop, attempt, &base) {
         Ok(Some(worktree)) => worktree,
         Ok(None) => return interrupted(0.0),
-        Err(reason) => return refused(&format!("the worktree could not be prepared: {reason}")),
+        Err(error) if error.is_transient() => {
+            return halted(format!("the worktree for {} could not be prepared: {error}", attempt.ticket.id));
+        }
+        Err(error) => return refused(&format!("the worktree could not be prepared: {error}")),
     };
     let desk = Desk { shop, attempt, base, worktree, folder: shop.record.ticket_folder(&attempt.ticket.id) };
     let mut verdict = desk.work();
-    match verdict.work {
-        // From here a crash leaves nothing in the slot that is not held somewhere.
-        Work::Safe => verdict.warnings.extend(shop.slots.saved(attempt.slot).err().map(|error| error.to_string())),
-        Work::InSlot => shop.slots.leave(attempt.slot),
-    }
     verdict.warnings.extend(shop.slots.take_warnings());
     verdict
 }
@@ -95,30 +84,38 @@ fn tip(shop: &Workshop) -> Result<CommitId, String> {
 }
 
 /// Transient faults (a held lock, a full table) are tried again; `None` when the run is stopped meanwhile.
-fn prepare(shop: &Workshop, attempt: &Attempt, base: &CommitId) -> Result<Option<PathBuf>, String> {
-    let mut tries = 0;
-    loop {
+fn prepare(shop: &Workshop, attempt: &Attempt, base: &CommitId) -> Result<Option<PathBuf>, SlotError> {
+    patiently(SlotError::is_transient, || {
         if attempt.leash.stopped() {
             return Ok(None);
         }
-        let error = match shop.slots.prepare(attempt.slot, base) {
-            Ok(worktree) => return Ok(Some(worktree)),
+        shop.slots.prepare(attempt.slot, base).map(Some)
+    })
+}
+
+/// Calls `what` again, a few times and a little later, while it fails for a reason that may pass.
+pub(super) fn patiently<T, E>(passing: fn(&E) -> bool, what: impl Fn() -> Result<T, E>) -> Result<T, E> {
+    const TRIES: u32 = 4;
+    let mut tries = 0;
+    loop {
+        let error = match what() {
+            Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let delay = (tries < 4).then(|| Backoff::INFRASTRUCTURE.delay(tries, jitter())).flatten();
-        let Some(delay) = delay else { return Err(error.to_string()) };
+        let delay = Backoff::INFRASTRUCTURE.delay(tries, jitter()).filter(|_| tries < TRIES && passing(&error));
+        let Some(delay) = delay else { return Err(error) };
         tries += 1;
         std::thread::sleep(delay);
     }
 }
 
-/// One attempt with its worktree ready.
-struct Desk<'a> {
-    shop: &'a Workshop,
-    attempt: &'a Attempt,
-    base: CommitId,
-    worktree: PathBuf,
-    folder: TicketFolder,
+/// One attempt with its worktree ready. What becomes of its work: `run/saving.rs`.
+pub(super) struct Desk<'a> {
+    pub(super) shop: &'a Workshop,
+    pub(super) attempt: &'a Attempt,
+    pub(super) base: CommitId,
+    pub(super) worktree: PathBuf,
+    pub(super) folder: TicketFolder,
 }
 
 impl Desk<'_> {
@@ -127,7 +124,7 @@ impl Desk<'_> {
             return refused("the ticket has no command to run");
         };
         if let Err(error) = self.folder.write(&self.attempt.ticket) {
-            return refused(&error.to_string());
+            return if error.is_transient() { halted(error.to_string()) } else { refused(&error.to_string()) };
         }
         let ended = self.run(command, Phase::Running);
         self.attempt.leash.enter(Phase::Saving);
@@ -141,7 +138,7 @@ impl Desk<'_> {
         Verdict { warnings, ..verdict }
     }
 
-    fn run(&self, command: &CommandLine, phase: Phase) -> Ended {
+    pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Ended {
         let Attempt { ticket, number, slot, leash } = self.attempt;
         let stand = Stand {
             run: self.shop.record.id(),
@@ -184,81 +181,7 @@ impl Desk<'_> {
         }
     }
 
-    /// What a successful worker made becomes a candidate, is checked, and enters the queue.
-    fn save(&self, seconds: f64) -> Verdict {
-        let snapshot = match self.snapshot() {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                let reason = format!("what it made could not be saved: {error}");
-                return Verdict { seconds, work: Work::InSlot, ..refused(&reason) };
-            }
-        };
-        let (made, warnings) = match snapshot {
-            Snapshot::Nothing { warnings } => {
-                return Verdict { seconds, outcome: AttemptOutcome::Empty, added: None, warnings, work: Work::Safe };
-            }
-            Snapshot::Made { base, head, commits, files, warnings, .. } => {
-                (Made { base, head, commits, files }, warnings)
-            }
-        };
-        let verdict = self.check(seconds).map_or_else(|| self.submit(seconds, made), |failed| self.set_aside(failed));
-        Verdict { warnings, ..verdict }
-    }
-
-    /// The ticket's own check, on the worktree that holds exactly the candidate; `Some` if it did not pass.
-    fn check(&self, seconds: f64) -> Option<Verdict> {
-        let command = self.attempt.ticket.verify.as_ref()?;
-        let ended = self.run(command, Phase::Checking);
-        let seconds = seconds + ended.seconds;
-        match ended.how {
-            How::Exited(0) => None,
-            How::Stopped => Some(interrupted(seconds)),
-            _ => Some(Verdict { seconds, ..self.failed(&ended, "verify: ") }),
-        }
-    }
-
-    fn submit(&self, seconds: f64, made: Made) -> Verdict {
-        let message = self.folder.left_message(self.attempt.number);
-        match self.enqueue(&made, message.clone()) {
-            Ok(added) => {
-                let Made { head, commits, files, .. } = made;
-                let outcome = AttemptOutcome::Candidate { head, commits, files, message };
-                Verdict { seconds, outcome, added: Some(added), warnings: Vec::new(), work: Work::Safe }
-            }
-            Err(error) => Verdict { seconds, ..self.set_aside(refused(&format!("the queue refused it: {error}"))) },
-        }
-    }
-
-    fn enqueue(&self, made: &Made, message: Option<String>) -> Result<Added, QueueError> {
-        let ticket = &self.attempt.ticket;
-        self.shop.queue.add(NewEntry {
-            key: Some(self.shop.record.entry_key(&ticket.id, self.attempt.number)),
-            ticket: ticket.id.clone(),
-            title: Some(ticket.title.clone()),
-            run: Some(self.shop.record.id().clone()),
-            target: self.shop.settings.target.clone(),
-            base: Some(made.base.clone()),
-            head: made.head.clone(),
-            message,
-            priority: ticket.priority,
-            strategy: self.shop.settings.strategy,
-            change: Change::Apply,
-        })
-    }
-
-    fn snapshot(&self) -> Result<Snapshot, GitError> {
-        let message = self.folder.left_message(self.attempt.number);
-        let by = SnapshotBy {
-            identity: self.shop.identity.clone(),
-            message: message.unwrap_or_else(|| self.attempt.ticket.title.clone()),
-            seconds: jiff::Timestamp::now().as_second(),
-            offset_minutes: jiff::Zoned::now().offset().seconds() / 60,
-        };
-        let name = self.shop.slots.name(self.attempt.slot);
-        self.shop.repo.snapshot(&self.worktree, &name, &self.base, &by)
-    }
-
-    fn failed(&self, ended: &Ended, stage: &str) -> Verdict {
+    pub(super) fn failed(&self, ended: &Ended, stage: &str) -> Verdict {
         let limit = self.attempt.ticket.timeout_s.or(self.shop.settings.timeout_s);
         let (kind, exit_code, reason) = match &ended.how {
             How::Exited(code) => (ExitKind::Code(*code), Some(*code), format!("exit code {code}")),
@@ -282,38 +205,9 @@ impl Desk<'_> {
             outcome: AttemptOutcome::Failed { class, exit_code, reason },
             added: None,
             warnings,
-            work: Work::Safe,
+            fault: None,
         }
     }
-
-    /// An interrupted attempt is not counted: the next one has its number, and must not take its ref.
-    fn hold(&self, head: &CommitId) -> Result<(), GitError> {
-        let Workshop { repo, record, .. } = self.shop;
-        let plain = record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
-        let held = repo.tip(&BranchRef::new(&plain))?;
-        let free = held.is_none_or(|held| held == *head);
-        repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
-    }
-
-    /// Whatever an attempt leaves that will not be queued is held by a ref before its slot is used again.
-    fn set_aside(&self, mut verdict: Verdict) -> Verdict {
-        let held = self.snapshot().and_then(|snapshot| match snapshot {
-            Snapshot::Nothing { .. } => Ok(()),
-            Snapshot::Made { head, .. } => self.hold(&head),
-        });
-        if let Err(error) = held {
-            verdict.work = Work::InSlot;
-            verdict.warnings.push(format!("what attempt {} left could not be saved: {error}", self.attempt.number));
-        }
-        verdict
-    }
-}
-
-struct Made {
-    base: CommitId,
-    head: CommitId,
-    commits: usize,
-    files: usize,
 }
 
 /// What a person should hear of how the worker ended, besides whether it did its work.
@@ -327,13 +221,18 @@ fn remarks(ended: &Ended) -> Vec<String> {
 }
 
 /// The attempt never came to run; counted like a failure, so that a broken machine does not spin.
-fn refused(reason: &str) -> Verdict {
+pub(super) fn refused(reason: &str) -> Verdict {
     let outcome = AttemptOutcome::Failed { class: "machine".to_owned(), exit_code: None, reason: reason.to_owned() };
-    Verdict { seconds: 0.0, outcome, added: None, warnings: Vec::new(), work: Work::Safe }
+    Verdict { outcome, ..interrupted(0.0) }
 }
 
-fn interrupted(seconds: f64) -> Verdict {
-    Verdict { seconds, outcome: AttemptOutcome::Interrupted, added: None, warnings: Vec::new(), work: Work::Safe }
+pub(super) fn interrupted(seconds: f64) -> Verdict {
+    Verdict { seconds, outcome: AttemptOutcome::Interrupted, added: None, warnings: Vec::new(), fault: None }
+}
+
+/// The disk is full, say, or the target is gone: not charged to the ticket, and `resume` makes the attempt again.
+pub(super) fn halted(fault: String) -> Verdict {
+    Verdict { fault: Some(fault), ..interrupted(0.0) }
 }
 
 /// A number in 0..1 that differs between processes and calls; spreads retries, decides nothing else.

@@ -301,6 +301,9 @@ impl Dispatcher {
         for message in verdict.warnings {
             self.record(Event::Warning { ticket: Some(id.clone()), message })?;
         }
+        if let Some(fault) = verdict.fault {
+            self.refuse(&fault)?;
+        }
         let outcome = verdict.outcome;
         let (attempt, seconds) = (desk.attempt, verdict.seconds);
         self.record(Event::AttemptFinished { ticket: id.clone(), attempt, seconds, outcome: outcome.clone() })?;

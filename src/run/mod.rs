@@ -9,6 +9,7 @@
 //! | `face` | the two seams to people: who is shown what happens, and who is asked |
 //! | `brief` | what a worker is given: files and environment |
 //! | `attempt` | one attempt of one ticket, from slot to commit queue |
+//! | `saving` | what becomes of an attempt's work |
 //! | `dispatcher` | the loop: happening in, actions out, actions done |
 //! | `start` | how a run begins |
 //! | `resume` | what a run that ended early, or was reopened, still has to do |
@@ -25,6 +26,7 @@ mod machine;
 mod pace;
 mod record;
 mod resume;
+mod saving;
 mod settings;
 mod signals;
 mod start;

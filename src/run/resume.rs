@@ -54,6 +54,7 @@ pub fn resume(
         return Ok(Resumed::Nothing(Box::new(fold.report(&now(), RunState::Finished))));
     }
     let slots = Slots::open(&repo, settings.worktrees_at.as_deref(), workers.count)?;
+    slots.adopt()?;
     let remaining = plan.len() - scheduler.counts().ended();
     let resumed = Event::RunResumed { run: record.id().clone(), workers, remaining };
     let shop = workshop(repo, (slots, queue), record, (settings, identity))?;

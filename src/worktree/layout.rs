@@ -72,6 +72,25 @@ impl Layout {
         }
     }
 
+    /// Moves what is at `at` into the folder `aside`, under a number of its own; gives where it is now. Nothing but a link
+    /// to the repository is nothing.
+    pub(super) fn put_aside(&self, at: &Path, name: &str) -> Result<Option<PathBuf>, SlotError> {
+        let mut files = match fs::read_dir(at) {
+            Ok(files) => files.flatten(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(SlotError::io(at)(error)),
+        };
+        if files.all(|entry| entry.file_name() == ".git") {
+            return Ok(None);
+        }
+        let folder = self.folder.join("aside");
+        private_dir(&folder)?;
+        let to = (1u32..).map(|n| folder.join(format!("{name}.{n}"))).find(|path| fs::symlink_metadata(path).is_err());
+        let to = to.expect("the numbers do not end");
+        fs::rename(at, &to).map_err(SlotError::io(at))?;
+        Ok(Some(to))
+    }
+
     fn note(&self, slot: SlotId) -> PathBuf {
         self.state.join(format!("slot-{slot}.base"))
     }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::layout::{Layout, Work, refuse_symlink};
 use super::rescue::rescue;
 use super::{SlotError, include};
-use crate::git::{GitError, Repository};
+use crate::git::Repository;
 use crate::names::{CommitId, SlotId};
 use crate::store::FileLock;
 
@@ -103,6 +103,28 @@ impl Slots {
         Ok(())
     }
 
+    /// Takes over what an earlier process of the same run left in these slots, so that [`Slots::close`] tidies it too:
+    /// also a slot that no ticket needs any more. Unsaved work is held by a rescue ref, and a warning says so.
+    pub fn adopt(&self) -> Result<(), SlotError> {
+        for slot in self.ids() {
+            let (at, name) = (self.path(slot), &self.slot(slot)?.name);
+            refuse_symlink(&at)?;
+            if at.exists() && !locked(&self.prepared).contains(&slot) {
+                self.save_leftover(slot, &at, name)?;
+                locked(&self.prepared).insert(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the files of a slot aside whose work cannot be read through git: the worker removed or replaced the worktree's
+    /// link to the repository, say. Gives the folder where they are, or none if there was nothing.
+    pub fn put_aside(&self, slot: SlotId) -> Result<Option<PathBuf>, SlotError> {
+        let at = self.path(slot);
+        refuse_symlink(&at)?;
+        self.layout.put_aside(&at, &self.slot(slot)?.name)
+    }
+
     fn save_leftover(&self, slot: SlotId, at: &Path, name: &str) -> Result<(), SlotError> {
         let Work::Since(base) = self.layout.work_in(slot) else { return Ok(()) };
         if !at.exists() {
@@ -116,23 +138,14 @@ impl Slots {
             }
             // Half-made by a crash, or tampered with: there is nothing that could be read through git. Its files are
             // put aside instead of being deleted, unless there are none but the pointer.
-            Err(SlotError::Git(error)) if !error.is_transient() => self.put_aside(at, name, &error),
+            Err(SlotError::Git(error)) if !error.is_transient() => {
+                if let Some(to) = self.layout.put_aside(at, name)? {
+                    self.warn(format!("{error}: what was in it is at {}", to.display()));
+                }
+                Ok(())
+            }
             Err(error) => Err(error),
         }
-    }
-
-    fn put_aside(&self, at: &Path, name: &str, why: &GitError) -> Result<(), SlotError> {
-        let mut files = fs::read_dir(at).map_err(SlotError::io(at))?.flatten();
-        if files.all(|entry| entry.file_name() == ".git") {
-            return Ok(());
-        }
-        let folder = self.layout.folder.join("aside");
-        crate::store::private_dir(&folder)?;
-        let to = (1u32..).map(|n| folder.join(format!("{name}.{n}"))).find(|path| fs::symlink_metadata(path).is_err());
-        let to = to.expect("the numbers do not end");
-        fs::rename(at, &to).map_err(SlotError::io(at))?;
-        self.warn(format!("{why}: what was in it is at {}", to.display()));
-        Ok(())
     }
 
     fn included(&self) -> Result<&[PathBuf], SlotError> {
@@ -174,11 +187,9 @@ impl Slots {
         self.layout.note_no_work(slot)
     }
 
-    /// The slot's work could not be saved: it is treated like what a dead run left, and is not removed at the end.
+    /// What is in the slot could not be saved: it stays as it is when the run ends, for `resume` or `clean` to save it.
     pub fn leave(&self, slot: SlotId) {
-        if locked(&self.prepared).remove(&slot) {
-            self.warn(format!("{} keeps what could not be saved", self.path(slot).display()));
-        }
+        locked(&self.prepared).remove(&slot);
     }
 
     /// What people should know of what happened since it was last asked.

@@ -1,0 +1,155 @@
+//! What becomes of an attempt's work: a candidate in the commit queue, or held by a ref, or put aside as files.
+//!
+//! Nothing that a worker made is deleted before one of these holds. Knows nothing of how the worker ran.
+
+use crate::event::AttemptOutcome;
+use crate::git::{GitError, Snapshot, SnapshotBy};
+use crate::names::{BranchRef, CommitId};
+use crate::process::How;
+use crate::queue::{Added, Change, NewEntry, QueueError};
+use crate::run::attempt::{Desk, Verdict, halted, interrupted, patiently, refused};
+use crate::run::leash::Phase;
+
+struct Made {
+    base: CommitId,
+    head: CommitId,
+    commits: usize,
+    files: usize,
+}
+
+impl Desk<'_> {
+    /// What a successful worker made becomes a candidate, is checked, and enters the queue.
+    pub(super) fn save(&self, seconds: f64) -> Verdict {
+        let snapshot = match patiently(GitError::is_transient, || self.snapshot()) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                let reason = format!("what it made could not be saved: {error}");
+                return self.unreadable(&error, Verdict { seconds, ..refused(&reason) });
+            }
+        };
+        let (made, warnings) = match snapshot {
+            Snapshot::Nothing { warnings } => {
+                let empty = Verdict { outcome: AttemptOutcome::Empty, ..interrupted(seconds) };
+                return self.settled(Verdict { warnings, ..empty });
+            }
+            Snapshot::Made { base, head, commits, files, warnings, .. } => {
+                (Made { base, head, commits, files }, warnings)
+            }
+        };
+        let mut verdict =
+            self.check(seconds).map_or_else(|| self.submit(seconds, made), |failed| self.set_aside(failed));
+        verdict.warnings.extend(warnings);
+        verdict
+    }
+
+    /// The ticket's own check, on the worktree that holds exactly the candidate; `Some` if it did not pass.
+    fn check(&self, seconds: f64) -> Option<Verdict> {
+        let command = self.attempt.ticket.verify.as_ref()?;
+        let ended = self.run(command, Phase::Checking);
+        let seconds = seconds + ended.seconds;
+        match ended.how {
+            How::Exited(0) => None,
+            How::Stopped => Some(interrupted(seconds)),
+            _ => Some(Verdict { seconds, ..self.failed(&ended, "verify: ") }),
+        }
+    }
+
+    fn submit(&self, seconds: f64, made: Made) -> Verdict {
+        let message = self.folder.left_message(self.attempt.number);
+        let error = match patiently(QueueError::is_transient, || self.enqueue(&made, message.clone())) {
+            Ok(added) => {
+                let Made { head, commits, files, .. } = made;
+                let outcome = AttemptOutcome::Candidate { head, commits, files, message };
+                return self.settled(Verdict { outcome, added: Some(added), ..interrupted(seconds) });
+            }
+            Err(error) => error,
+        };
+        let reason = format!("the queue refused it: {error}");
+        let verdict = if is_no_tickets_fault(&error) { halted(reason) } else { refused(&reason) };
+        self.set_aside(Verdict { seconds, ..verdict })
+    }
+
+    fn enqueue(&self, made: &Made, message: Option<String>) -> Result<Added, QueueError> {
+        let ticket = &self.attempt.ticket;
+        self.shop.queue.add(NewEntry {
+            key: Some(self.shop.record.entry_key(&ticket.id, self.attempt.number)),
+            ticket: ticket.id.clone(),
+            title: Some(ticket.title.clone()),
+            run: Some(self.shop.record.id().clone()),
+            target: self.shop.settings.target.clone(),
+            base: Some(made.base.clone()),
+            head: made.head.clone(),
+            message,
+            priority: ticket.priority,
+            strategy: self.shop.settings.strategy,
+            change: Change::Apply,
+        })
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, GitError> {
+        let message = self.folder.left_message(self.attempt.number);
+        let by = SnapshotBy {
+            identity: self.shop.identity.clone(),
+            message: message.unwrap_or_else(|| self.attempt.ticket.title.clone()),
+            seconds: jiff::Timestamp::now().as_second(),
+            offset_minutes: jiff::Zoned::now().offset().seconds() / 60,
+        };
+        let name = self.shop.slots.name(self.attempt.slot);
+        self.shop.repo.snapshot(&self.worktree, &name, &self.base, &by)
+    }
+
+    /// Whatever an attempt leaves that will not be queued is held by a ref before its slot is used again.
+    pub(super) fn set_aside(&self, verdict: Verdict) -> Verdict {
+        let held = patiently(GitError::is_transient, || match self.snapshot()? {
+            Snapshot::Nothing { .. } => Ok(()),
+            Snapshot::Made { head, .. } => self.hold(&head),
+        });
+        match held {
+            Ok(()) => self.settled(verdict),
+            Err(error) => self.unreadable(&error, verdict),
+        }
+    }
+
+    /// An interrupted attempt is not counted: the next one has its number, and must not take its ref.
+    fn hold(&self, head: &CommitId) -> Result<(), GitError> {
+        let (repo, record) = (&self.shop.repo, &self.shop.record);
+        let plain = record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
+        let held = repo.tip(&BranchRef::new(&plain))?;
+        let free = held.is_none_or(|held| held == *head);
+        repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
+    }
+
+    /// From here a crash leaves nothing in the slot that is not held somewhere.
+    fn settled(&self, mut verdict: Verdict) -> Verdict {
+        if let Err(error) = self.shop.slots.saved(self.attempt.slot) {
+            verdict.warnings.push(error.to_string());
+        }
+        verdict
+    }
+
+    /// The work cannot become a commit. If that may pass, it stays where it is and the run stops; else its files are put
+    /// aside: the slot is needed.
+    fn unreadable(&self, error: &GitError, verdict: Verdict) -> Verdict {
+        let slot = self.attempt.slot;
+        if error.is_transient() {
+            self.shop.slots.leave(slot);
+            let fault = format!("what {} made could not be saved: {error}", self.attempt.ticket.id);
+            return Verdict { warnings: verdict.warnings, fault: Some(fault), ..interrupted(verdict.seconds) };
+        }
+        let mut verdict = verdict;
+        let number = self.attempt.number;
+        match self.shop.slots.put_aside(slot) {
+            Ok(Some(at)) => {
+                verdict.warnings.push(format!("what attempt {number} left is in {}: {error}", at.display()));
+            }
+            Ok(None) => {}
+            Err(why) => verdict.warnings.push(format!("what attempt {number} left could not be put aside: {why}")),
+        }
+        self.settled(verdict)
+    }
+}
+
+/// The target is gone, or our own state cannot be used: no other ticket would fare better.
+fn is_no_tickets_fault(error: &QueueError) -> bool {
+    matches!(error, QueueError::MissingTarget { .. } | QueueError::Store(_)) || error.is_transient()
+}
