@@ -275,7 +275,6 @@ mod tests {
             live.pulse(&pulse(busy.collect()));
         }
         assert!(seen.text().contains("busy with something"), "the picture was drawn at all");
-        live.suspend(&mut || {});
         drop(live);
         let left = shown(&seen.text(), 200);
         assert!(
