@@ -55,6 +55,7 @@ impl Face {
             When::Never => false,
             When::Auto => {
                 std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|v| v != "dumb")
                     && std::env::var_os("CLICOLOR").is_none_or(|v| v != "0")
                     && std::io::stdout().is_terminal()
             }

@@ -11,7 +11,7 @@ use crate::cli::run::exit_of;
 use crate::cli::{CliError, Exit, Face};
 use crate::event::{Event, FinalState, Fold, Pulse, Recorded, Roster, SlotView};
 use crate::names::{SlotId, TicketId};
-use crate::report::{self, Paint, Setting};
+use crate::report::{self, Motion, Paint, Setting};
 use crate::run::{self, RunRecord};
 use crate::store::{Journal, Position};
 
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
 fn follow(record: &RunRecord, face: &Face) -> Result<(), CliError> {
     let roster = record.roster()?;
     let (reader, paint) = (face.reader, Paint::when(face.color));
-    let mut shown = report::for_run(Setting { reader, paint, roster: roster.clone() });
+    let mut shown = report::for_run(Setting { reader, paint, motion: Motion::Live, roster: roster.clone() });
     let mut desks = Desks::new(roster);
     let mut position = Position::default();
     loop {

@@ -20,20 +20,31 @@ pub struct Setting {
     pub reader: Reader,
     /// Colours.
     pub paint: Paint,
+    /// Whether a terminal may be drawn on.
+    pub motion: Motion,
     /// The tickets, in plan order.
     pub roster: Vec<Roster>,
+}
+
+/// Whether a terminal may be drawn on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// Lines that change, where the terminal can.
+    Live,
+    /// Only lines that stay: a person is asked in between.
+    Still,
 }
 
 /// The face of a run, on this process's own streams.
 #[must_use]
 pub fn for_run(setting: Setting) -> Box<dyn Face> {
-    let Setting { reader, paint, roster } = setting;
+    let Setting { reader, paint, motion, roster } = setting;
+    let people = |stream: Stream| for_people(stream, motion, paint, roster);
     match reader {
-        Reader::Person => for_people(Stream::Out, paint, roster),
-        Reader::Program => Box::new(Both {
-            program: JsonLines::new(Box::new(std::io::stdout())),
-            people: for_people(Stream::Err, paint, roster),
-        }),
+        Reader::Person => people(Stream::Out),
+        Reader::Program => {
+            Box::new(Both { program: JsonLines::new(Box::new(std::io::stdout())), people: people(Stream::Err) })
+        }
     }
 }
 
@@ -62,8 +73,8 @@ impl Stream {
     }
 }
 
-fn for_people(stream: Stream, paint: Paint, roster: Vec<Roster>) -> Box<dyn Face> {
-    if stream.moves() {
+fn for_people(stream: Stream, motion: Motion, paint: Paint, roster: Vec<Roster>) -> Box<dyn Face> {
+    if motion == Motion::Live && stream.moves() {
         Box::new(Live::new(Screen::new(stream.writer(), move || size(stream)), paint, roster))
     } else {
         Box::new(Plain::new(stream.writer(), paint, roster))
@@ -102,9 +113,5 @@ impl Face for Both {
 
     fn pulse(&mut self, pulse: &Pulse) {
         self.people.pulse(pulse);
-    }
-
-    fn suspend(&mut self, ask: &mut dyn FnMut()) {
-        self.people.suspend(ask);
     }
 }

@@ -29,8 +29,4 @@ impl Face for JsonLines {
     }
 
     fn pulse(&mut self, _: &Pulse) {}
-
-    fn suspend(&mut self, ask: &mut dyn FnMut()) {
-        ask();
-    }
 }

@@ -93,10 +93,6 @@ impl Face for Live {
         let lines = self.picture(pulse);
         self.show(lines);
     }
-
-    fn suspend(&mut self, ask: &mut dyn FnMut()) {
-        self.multi.suspend(ask);
-    }
 }
 
 /// However the run ends, the terminal is left with permanent lines only.
@@ -279,7 +275,6 @@ mod tests {
             live.pulse(&pulse(busy.collect()));
         }
         assert!(seen.text().contains("busy with something"), "the picture was drawn at all");
-        live.suspend(&mut || {});
         drop(live);
         let left = shown(&seen.text(), 200);
         assert!(

@@ -32,7 +32,7 @@ mod summary;
 mod verdict;
 
 pub use banner::workers_line;
-pub use choose::{Setting, for_run};
+pub use choose::{Motion, Setting, for_run};
 pub use duration::duration;
 pub use explain::{Explanation, Need};
 pub use html::html;

@@ -59,10 +59,6 @@ impl Face for Plain {
     }
 
     fn pulse(&mut self, _: &Pulse) {}
-
-    fn suspend(&mut self, ask: &mut dyn FnMut()) {
-        ask();
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Knows nothing of the schedule: it says how the attempt went, and what follows is decided elsewhere.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::event::AttemptOutcome;
@@ -11,9 +10,10 @@ use crate::git::{Identity, Repository};
 use crate::names::{CommitId, SlotId};
 use crate::plan::{CommandLine, Ticket};
 use crate::policy::{Backoff, ExitKind, classify};
-use crate::process::{self, Ended, How, Pulse, Spec, Stop, Stopper, Survived};
+use crate::process::{self, Ended, How, Spec, Survived};
 use crate::queue::{Added, Queue};
 use crate::run::brief::{Stand, TicketFolder, environment};
+use crate::run::leash::{Leash, Phase};
 use crate::run::record::RunRecord;
 use crate::run::settings::Settings;
 use crate::worktree::{SlotError, Slots};
@@ -51,81 +51,6 @@ pub(crate) struct Verdict {
     pub(crate) warnings: Vec<String>,
     /// The fault of the repository or the machine that kept it from going on: no ticket's fault, so the run stops.
     pub(crate) fault: Option<String>,
-}
-
-/// What an attempt is told from outside, and what it lets be seen.
-#[derive(Clone, Default)]
-pub(crate) struct Leash(Arc<Mutex<Hold>>);
-
-#[derive(Default)]
-struct Hold {
-    stop: Option<Stop>,
-    stopper: Option<Stopper>,
-    pulse: Option<Arc<Pulse>>,
-    phase: Phase,
-}
-
-/// Where an attempt is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Phase {
-    #[default]
-    SettingUp,
-    Running,
-    Checking,
-    Saving,
-}
-
-impl Phase {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::SettingUp => "setting up",
-            Self::Running => "running",
-            Self::Checking => "checking",
-            Self::Saving => "saving",
-        }
-    }
-}
-
-impl Leash {
-    fn hold(&self) -> std::sync::MutexGuard<'_, Hold> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the worker, also one that is only about to start.
-    pub(crate) fn stop(&self, how: Stop) {
-        let mut hold = self.hold();
-        hold.stop = Some(how);
-        if let Some(stopper) = &hold.stopper {
-            stopper.stop(how);
-        }
-    }
-
-    pub(crate) fn stopped(&self) -> bool {
-        self.hold().stop.is_some()
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        self.hold().phase
-    }
-
-    /// What the worker lets be seen, while it runs.
-    pub(crate) fn pulse(&self) -> Option<Arc<Pulse>> {
-        self.hold().pulse.clone()
-    }
-
-    fn enter(&self, phase: Phase) {
-        self.hold().phase = phase;
-    }
-
-    /// A stop that came before the worker did reaches it here: both happen under one lock.
-    fn attach(&self, stopper: Stopper, pulse: Arc<Pulse>) {
-        let mut hold = self.hold();
-        if let Some(how) = hold.stop {
-            stopper.stop(how);
-        }
-        hold.stopper = Some(stopper);
-        hold.pulse = Some(pulse);
-    }
 }
 
 /// Makes the attempt. `started` is called once, with its base, when the worker is about to start.

@@ -21,8 +21,9 @@ use crate::plan::{Plan, TicketIx};
 use crate::policy::Backoff;
 use crate::process::Stop;
 use crate::queue::{QueueError, Told};
-use crate::run::attempt::{self, Attempt, Leash, Verdict, Workshop, jitter};
+use crate::run::attempt::{self, Attempt, Verdict, Workshop, jitter};
 use crate::run::face::{Consent, Face};
+use crate::run::leash::Leash;
 use crate::run::pace::Desk;
 use crate::run::record::{EventLog, RecordError, now};
 use crate::run::settings::{Mode, Worktrees};
@@ -165,8 +166,7 @@ impl Dispatcher {
         self.close()
     }
 
-    /// Who has asked twice does not wait for a landing either: the journal knows how far it came. Nor is an answer
-    /// waited for that would have to come from whoever has asked the run to end.
+    /// Who has asked twice does not wait for a landing, nor who has asked at all for an answer: the journal knows.
     fn finished(&self) -> bool {
         let unanswered = self.signals.first().is_some() && self.asking.load(Ordering::Relaxed);
         let impatient = matches!(self.signals, SignalCount::Twice(_)) || unanswered;
@@ -196,8 +196,7 @@ impl Dispatcher {
             }
             Action::AskWave { wave } => self.ask_wave(wave),
             Action::WaveStarted { wave } => {
-                let tickets = self.wave_tickets(wave);
-                return self.record(Event::WaveStarted { wave, tickets });
+                return self.record(Event::WaveStarted { wave, tickets: self.wave_tickets(wave) });
             }
             Action::WaveFinished { wave } => return self.record(Event::WaveFinished { wave }),
             Action::Failed { ticket, reason } => {

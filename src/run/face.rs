@@ -12,8 +12,6 @@ pub trait Face: Send {
     fn recorded(&mut self, recorded: &Recorded);
     /// How things look right now; never recorded, and may be dropped.
     fn pulse(&mut self, pulse: &Pulse);
-    /// Stands aside while `ask` has the terminal.
-    fn suspend(&mut self, ask: &mut dyn FnMut());
 }
 
 /// Is asked. Blocking, from any thread, one question at a time.

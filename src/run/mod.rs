@@ -20,6 +20,7 @@ mod brief;
 mod dispatcher;
 mod face;
 mod landing;
+mod leash;
 mod listed;
 mod machine;
 mod pace;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Pulse, SlotView};
 use crate::names::{CommitId, SlotId, TicketId};
 use crate::plan::TicketIx;
-use crate::run::attempt::Leash;
+use crate::run::leash::Leash;
 use crate::schedule::Counts;
 
 /// How often a running ticket is heard of.

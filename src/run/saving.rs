@@ -7,7 +7,8 @@ use crate::git::{GitError, Snapshot, SnapshotBy};
 use crate::names::{BranchRef, CommitId};
 use crate::process::How;
 use crate::queue::{Added, Change, NewEntry, QueueError};
-use crate::run::attempt::{Desk, Phase, Verdict, halted, interrupted, patiently, refused};
+use crate::run::attempt::{Desk, Verdict, halted, interrupted, patiently, refused};
+use crate::run::leash::Phase;
 
 struct Made {
     base: CommitId,
@@ -111,10 +112,11 @@ impl Desk<'_> {
 
     /// An interrupted attempt is not counted: the next one has its number, and must not take its ref.
     fn hold(&self, head: &CommitId) -> Result<(), GitError> {
-        let plain = self.shop.record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
-        let held = self.shop.repo.tip(&BranchRef::new(&plain))?;
+        let (repo, record) = (&self.shop.repo, &self.shop.record);
+        let plain = record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
+        let held = repo.tip(&BranchRef::new(&plain))?;
         let free = held.is_none_or(|held| held == *head);
-        self.shop.repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
+        repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
     }
 
     /// From here a crash leaves nothing in the slot that is not held somewhere.
