@@ -68,6 +68,28 @@ fn an_id_that_no_commit_could_carry_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn texts_larger_than_the_system_takes_as_a_variable_reach_the_worker_in_files() {
+    let repo = TestRepo::new();
+    let work = "wc -c <\"$WAVE_PROMPT_FILE\" >prompt; wc -c >stdin; grep -c '\"title\": \"titletitle' \"$WAVE_TICKET_FILE\" >title; \
+                test ${#WAVE_TITLE} -gt 1000";
+    let tickets = json!([{"id": "BIG", "title": "title".repeat(60_000), "prompt": "p".repeat(3_000_000), "run": work}]);
+    std::fs::write(repo.home().join("tickets.json"), json!({"version": 1, "tickets": tickets}).to_string()).unwrap();
+    repo.wave(&["run", "../tickets.json"]).exits(0);
+    assert_eq!((repo.read("prompt").trim(), repo.read("stdin").trim()), ("3000000", "3000000"));
+    assert_eq!(repo.read("title"), "1\n");
+}
+
+#[test]
+fn state_deleted_by_a_worker_is_a_refusal_of_the_machine() {
+    let repo = TestRepo::new();
+    let work = "rm -rf \"$(git rev-parse --git-common-dir)/wave\"; echo a >a";
+    let said = run(&repo, &[("RM", &[], work)], &["--max-attempts", "1"]).exits(3);
+    assert!(said.stderr.contains("No such file or directory"), "{}", said.stderr);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.fsck();
+}
+
+#[test]
 fn an_amended_first_commit_lands_as_what_it_changed() {
     let repo = TestRepo::new();
     let work = "echo more >>README && git commit -qa --amend -m 'In my own words' && echo left >left";

@@ -115,7 +115,10 @@ fn begin(face: &Face, context: Context, loaded: Loaded, settings: Settings) -> R
     let repo = context.repo.clone();
     let start = Start { repo: context.repo, plan_file, plan, settings };
     let ending = run::start(start, shown, Arc::new(Terminal::default()))?;
-    keep_reports(face, &RunRecord::open(&repo, ending.report.run.as_str())?, &ending.report);
+    match RunRecord::open(&repo, ending.report.run.as_str()) {
+        Ok(record) => keep_reports(face, &record, &ending.report),
+        Err(error) => face.remark(&format!("warning: the report could not be kept: {error}")),
+    }
     Ok(ending)
 }
 

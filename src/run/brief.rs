@@ -77,7 +77,7 @@ pub(crate) fn environment(ticket: &Ticket, folder: &TicketFolder, stand: &Stand<
     let mut set: Vec<(OsString, OsString)> = Vec::new();
     let mut put = |name: &str, value: OsString| set.push((name.into(), value));
     put("WAVE_TICKET", without_nul(ticket.id.as_str()));
-    put("WAVE_TITLE", without_nul(&ticket.title));
+    put("WAVE_TITLE", without_nul(fitting(&ticket.title)));
     put("WAVE_PROMPT_FILE", folder.prompt().into());
     put("WAVE_TICKET_FILE", folder.ticket().into());
     put("WAVE_RUN", stand.run.as_str().into());
@@ -113,6 +113,13 @@ pub(crate) fn conflict_feedback(deferral: &Deferral) -> String {
 fn port(base: u16, slot: SlotId) -> u16 {
     let offset = u16::try_from(slot.0.saturating_sub(1).saturating_mul(10)).unwrap_or(u16::MAX);
     base.saturating_add(offset)
+}
+
+/// As much of a text as a variable may take; the system starts nothing with one of 128 KiB. The ticket file holds it whole.
+fn fitting(text: &str) -> &str {
+    const MOST: usize = 64 * 1024;
+    let end = (0..=MOST.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 /// An environment variable cannot hold NUL; the ticket file holds the text whole.
