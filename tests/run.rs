@@ -257,6 +257,8 @@ fn waves_are_barriers_and_a_failure_stops_after_its_wave() {
     let waves = report(&run(&repo, &["--schedule", "waves", "--max-attempts", "1", "-j", "2"]).exits(1));
     assert_eq!(state(&waves, "NEXT")["state"], "cancelled");
     assert_eq!(state(&waves, "GOOD")["state"], "landed");
+    repo.wave(&["resume"]).exits(1);
+    assert!(!repo.path("n").exists(), "a finished run stays as it ended");
     let stream = TestRepo::new();
     backlog(&stream, &tickets.concat());
     let streamed = report(&run(&stream, &["--max-attempts", "1", "-j", "2"]).exits(1));

@@ -2,7 +2,7 @@
 //!
 //! The queue's word is final about landings; the events' word is final about everything else. Starts nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::event::{AttemptOutcome, DeferralReason, Event, Fold, Recorded, Report, RunState};
@@ -50,7 +50,8 @@ pub fn resume(
     let mut scheduler = Scheduler::new(Arc::clone(&plan), rules(&settings, workers.count));
     past.known.iter().for_each(|(ticket, known)| scheduler.restore(*ticket, known.clone()));
     let first = scheduler.handle(Happening::Begin);
-    if past.finished() && past.missed.is_empty() && past.queued.is_empty() && !crate::run::start::has_work(&first) {
+    let open = |ticket: &TicketIx| !scheduler.state(*ticket).has_ended() && !past.cancelled.contains(ticket);
+    if past.finished() && past.missed.is_empty() && !plan.ids().any(|ticket| open(&ticket)) {
         return Ok(Resumed::Nothing(Box::new(fold.report(&now(), RunState::Finished))));
     }
     let slots = Slots::open(&repo, settings.worktrees_at.as_deref(), workers.count)?;
@@ -70,11 +71,14 @@ pub fn resume(
 }
 
 /// What became of every ticket, and what the event log does not know yet.
+#[derive(Default)]
 struct Past {
     known: BTreeMap<TicketIx, Known>,
     queued: Vec<(crate::names::EntryId, TicketIx)>,
     missed: Vec<Event>,
     ended: Option<RunState>,
+    /// A failure or a person ended the run before these; only a retry of some ticket takes them up again.
+    cancelled: BTreeSet<TicketIx>,
 }
 
 impl Past {
@@ -86,14 +90,16 @@ impl Past {
         let mut told: BTreeMap<TicketIx, Told> = BTreeMap::new();
         let mut ended = None;
         for recorded in events {
-            if let Event::RunFinished { report } = &recorded.event {
-                ended = Some(report.state);
+            match &recorded.event {
+                Event::RunFinished { report } => ended = Some(report.state),
+                Event::TicketReopened { .. } => ended = None,
+                _ => {}
             }
             if let Some(ticket) = ticket_of(&recorded.event).and_then(|id| plan.find(id)) {
                 told.entry(ticket).or_default().take(&recorded.event);
             }
         }
-        let mut past = Self { known: BTreeMap::new(), queued: Vec::new(), missed: Vec::new(), ended };
+        let mut past = Self { ended, ..Self::default() };
         let last = last_entries(record, entries);
         for ticket in plan.ids() {
             let told = told.remove(&ticket).unwrap_or_default();
@@ -120,6 +126,9 @@ impl Past {
         let entry = entry.filter(|(attempt, _)| *attempt > told.reopened_after);
         let attempts = told.attempts.max(entry.map_or(0, |(attempt, _)| attempt));
         let id = &plan.ticket(ticket).id;
+        if told.cancelled {
+            self.cancelled.insert(ticket);
+        }
         let known = match entry.map(|(_, view)| (view, &view.state)) {
             Some((view, EntryState::Queued)) => {
                 self.queued.push((view.entry.clone(), ticket));
@@ -143,6 +152,7 @@ struct Told {
     /// Attempts up to this one were before the ticket was reopened.
     reopened_after: u32,
     end: Option<Known>,
+    cancelled: bool,
 }
 
 impl Told {
@@ -152,11 +162,12 @@ impl Told {
             Event::AttemptFinished { attempt, .. } => self.attempts = self.attempts.max(*attempt),
             Event::TicketReopened { .. } => {
                 self.reopened_after = self.attempts;
-                self.end = None;
+                (self.end, self.cancelled) = (None, false);
             }
             Event::TicketLanded { .. } => self.end = Some(Known::Landed),
             Event::TicketEmpty { .. } => self.end = Some(Known::Empty),
             Event::TicketDeferred { deferral, .. } => self.end = Some(Known::Deferred(deferral.reason)),
+            Event::TicketCancelled { .. } => self.cancelled = true,
             Event::TicketFailed { reason, .. } => self.end = Some(Known::Failed(reason.clone())),
             _ => {}
         }
@@ -227,6 +238,7 @@ fn ticket_of(event: &Event) -> Option<&TicketId> {
         | Event::TicketLanded { ticket, .. }
         | Event::TicketEmpty { ticket }
         | Event::TicketDeferred { ticket, .. }
+        | Event::TicketCancelled { ticket, .. }
         | Event::TicketFailed { ticket, .. } => Some(ticket),
         _ => None,
     }

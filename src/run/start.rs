@@ -209,8 +209,3 @@ fn worktrees_folder(repo: &Repository, settings: &Settings) -> PathBuf {
 fn worktree_bytes(repo: &Repository) -> u64 {
     repo.checkout_bytes().unwrap_or(0)
 }
-
-/// Whether some ticket is to run or to land.
-pub(crate) fn has_work(actions: &[Action]) -> bool {
-    actions.iter().any(|action| matches!(action, Action::Start { .. } | Action::AskWave { .. } | Action::Retry { .. }))
-}

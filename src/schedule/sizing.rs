@@ -96,7 +96,8 @@ fn weighed((by, count): (LimitedBy, usize), machine: &Machine) -> Option<String>
         LimitedBy::PlanWidth => Some(format!("plan width {count}")),
         LimitedBy::Cores => machine.cores.map(cores),
         LimitedBy::Memory => Some(format!("memory for {count}")),
-        LimitedBy::Disk => Some(format!("disk for {count}")),
+        // A number beyond all workers says nothing.
+        LimitedBy::Disk => (count < 1000).then(|| format!("disk for {count}")),
         LimitedBy::Cap | LimitedBy::Descriptors | LimitedBy::Request | LimitedBy::Interactive => None,
     }
 }
