@@ -449,3 +449,19 @@ fn the_environment_of_a_hook_does_not_lead_astray() {
     assert_eq!(other.git(&["for-each-ref"]), before);
     assert_eq!(other.git(&["status", "--porcelain"]), "");
 }
+
+#[test]
+fn packs_of_many_landings_do_not_pile_up() {
+    let repo = TestRepo::new();
+    for n in 0..45 {
+        let tip = repo.git(&["rev-parse", "main"]);
+        let head = repo.candidate(&tip, &format!("t{n}"), &[(format!("f{n}").as_str(), Some("x"))]);
+        repo.wave(&["queue", "add", "--ticket", &format!("t{n}"), &head]).exits(0);
+        repo.wave(&["queue", "process"]).exits(0);
+    }
+    let packs = std::fs::read_dir(repo.path(".git/objects/pack")).unwrap().flatten();
+    let packs = packs.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack")).count();
+    assert!((1..40).contains(&packs), "{packs} packs");
+    assert_eq!(repo.git(&["rev-list", "--count", "main"]), "46");
+    repo.assert_tidy();
+}

@@ -17,6 +17,7 @@ mod log;
 mod merge;
 mod merge_tree;
 mod overlay;
+mod packs;
 mod program;
 mod refs;
 mod repository;

@@ -71,6 +71,9 @@ impl Queue {
         };
         let ended = drain.settle(&lock).and_then(|()| drain.run(&lock));
         drain.say_waiting();
+        if let Some(warning) = self.fold_packs(&lock) {
+            (drain.tell)(Told::Warning(warning));
+        }
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
         let judged = self.judge(target).map(|_| ());
         ended.and(judged)

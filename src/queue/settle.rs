@@ -17,6 +17,9 @@ use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
 use crate::policy::Backoff;
 use crate::store::{FileLock, StoreError};
 
+/// So many packs more are worth folding.
+const PILE: usize = 40;
+
 /// What settling came to.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
@@ -86,6 +89,22 @@ impl Queue {
             self.repo.release(&name)?;
         }
         Ok(())
+    }
+
+    /// Folds the small packs of many landings once there are [`PILE`] more than after the last time. A fault is said and
+    /// harms nothing: a pile is only slow.
+    pub(super) fn fold_packs(&self, _lock: &FileLock) -> Option<String> {
+        let note = self.repo.common_dir().join("wave/packs");
+        let after_last: usize =
+            std::fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        if self.repo.pack_count() < after_last + PILE {
+            return None;
+        }
+        let folded = self.repo.fold_packs();
+        // Also after a fault: it is not tried again at every landing.
+        let noted = std::fs::write(&note, self.repo.pack_count().to_string());
+        let fault = folded.err().map(|error| error.to_string()).or_else(|| noted.err().map(|error| error.to_string()));
+        fault.map(|fault| format!("the packs of many landings could not be folded: {fault}"))
     }
 
     /// The files that stand in the folder of holds, sorted: ids of entries, and locks on them.
