@@ -271,7 +271,8 @@ pub fn reopen(
             return Err(RunError::Refused(format!("{id} {settled}: there is nothing to retry")));
         }
         let entry = last.get(id).map(|(_, view)| *view);
-        let how = match entry.filter(|_| matches!(known, Known::Deferred(_))) {
+        // An entry that stays would go on speaking for the ticket, however its next attempt ends.
+        let how = match entry.filter(|view| matches!(view.state, EntryState::Deferred(_) | EntryState::Failed { .. })) {
             Some(view) if still_lands(repo, &settings, view)? => {
                 queue.retry(std::slice::from_ref(&view.entry))?;
                 said.push(format!("{id}: back in the queue as {}", view.entry));
@@ -280,7 +281,7 @@ pub fn reopen(
             Some(view) => {
                 hand_over(record, id, view)?;
                 queue.drop_entries(std::slice::from_ref(&view.entry))?;
-                "to be run again on the new tip, with the conflict as feedback"
+                "to be run again on the new tip"
             }
             None => "to be run again",
         };
