@@ -54,6 +54,7 @@ pub const KEYS: &[Key] = &[
     key("run.grace", "GIT_WAVE_GRACE", "time between TERM and KILL: \"10s\"", duration),
     key("defaults.run", "GIT_WAVE_RUN", "the command of tickets that have none, for sh -c", any),
     key("worktree.at", "GIT_WAVE_WORKTREES", "the folder that worktrees go into", any),
+    key("worktree.setup", "GIT_WAVE_SETUP", "the command that runs once in every new worktree, for sh -c", any),
     key("worktree.port_base", "GIT_WAVE_PORT_BASE", "the first port of the first slot's ten", port),
 ];
 
@@ -111,6 +112,12 @@ impl Config {
     #[must_use]
     pub fn value<T: FromStr>(&self, name: &str) -> Option<T> {
         self.found.get(name)?.value.parse().ok()
+    }
+
+    /// A value with its origin.
+    #[must_use]
+    pub fn sourced(&self, name: &str) -> Option<&Sourced> {
+        self.found.get(name)
     }
 
     /// A duration in seconds.
@@ -173,11 +180,17 @@ impl Config {
 
 /// The later wins.
 fn files(repository: Option<&Path>) -> Vec<PathBuf> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let user = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
-    let mut files: Vec<PathBuf> = user.into_iter().map(|folder| folder.join("git-wave").join("config.toml")).collect();
+    let mut files: Vec<PathBuf> = user_folder().into_iter().map(|folder| folder.join("config.toml")).collect();
     files.extend(repository.into_iter().flat_map(|root| [root.join("wave.toml"), root.join(".config/wave.toml")]));
     files
+}
+
+/// Where the user's own files are: `$XDG_CONFIG_HOME/git-wave`, else `~/.config/git-wave`.
+#[must_use]
+pub fn user_folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let configured = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    configured.or_else(home).map(|folder| folder.join("git-wave"))
 }
 
 fn unknown(place: Place, name: &str) -> Problem {

@@ -146,3 +146,30 @@ fn work_that_cannot_be_saved_is_kept_as_files() {
     repo.wave(&["clean"]);
     assert_eq!(repo.shell("cat ../repo.wave/aside/*/p | sort"), "precious 1\nprecious 2");
 }
+
+#[test]
+fn a_set_up_command_runs_once_in_every_worktree_and_is_no_tickets_work() {
+    let repo = TestRepo::new();
+    repo.write(".gitignore", "cache/\n");
+    let setup = "echo \"$ROOT_WORKTREE_PATH\" >> \"$ROOT_WORKTREE_PATH/../set-up\"; mkdir -p cache; echo warm > cache/x; echo dirt > dirt";
+    repo.write(".config/wave.toml", format!("[worktree]\nsetup = '''{setup}'''\n"));
+    repo.commit("configured");
+    let tickets = "version = 1\n[[ticket]]\nid = \"A\"\nrun = \"cp cache/x a\"\n[[ticket]]\nid = \"B\"\nneeds = [\"A\"]\nrun = \"cp cache/x b\"\n";
+    std::fs::write(repo.home().join("t.toml"), tickets).unwrap();
+    let args = ["run", "../t.toml", "-j", "1"];
+    let refused = repo.wave(&args).exits(2);
+    assert!(refused.stderr.contains("--trust") && refused.stderr.contains("wave.toml:2"), "{}", refused.stderr);
+    assert!(!repo.path(".git/wave/runs").exists(), "nothing was started");
+    repo.wave(&[&args[..], &["--trust"]].concat()).exits(0);
+    assert_eq!((repo.read("a"), repo.read("b")), ("warm\n".to_owned(), "warm\n".to_owned()));
+    assert!(!repo.path("dirt").exists(), "what the set-up leaves beside ignored files does not land");
+    let ran = || std::fs::read_to_string(repo.home().join("set-up")).unwrap().lines().count();
+    assert_eq!(ran(), 1, "once in the one worktree");
+    std::fs::write(repo.home().join("t.toml"), tickets.replace("cp cache/x a", "echo again > a2")).unwrap();
+    repo.wave(&args).exits(0);
+    assert_eq!(ran(), 2, "trusted from now on, and again in a new worktree");
+    repo.write(".config/wave.toml", "[worktree]\nsetup = \"exit 3\"\n");
+    repo.wave(&args).exits(2);
+    let failed = repo.wave(&[&args[..], &["--trust"]].concat()).exits(3);
+    assert!(failed.stderr.contains("set-up"), "{}", failed.stderr);
+}

@@ -28,6 +28,7 @@ mod run;
 mod schema;
 mod status;
 mod stop;
+mod trust;
 mod undo;
 mod validate;
 mod watch;

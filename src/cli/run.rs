@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::backlog::parse_seconds;
 use crate::cli::consent::Terminal;
 use crate::cli::context::{Commands, Context, Loaded, Selection, load, warn};
+use crate::cli::trust::{self, Say};
 use crate::cli::{CliError, Exit, Face};
 use crate::event::Report;
 use crate::names::BranchRef;
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// Show the plan and the number of workers, and start nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+    /// Trust the set-up command that this repository supplies, from now on
+    #[arg(long)]
+    pub(crate) trust: bool,
     /// Keep the worktrees at the end
     #[arg(long)]
     pub(crate) keep: bool,
@@ -100,7 +104,9 @@ fn seconds(text: &str) -> Result<u64, String> {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let loaded = load(face, &context.config, &args.what, Commands::Needed)?;
-    let settings = settings(args, &context, loaded.recommended_workers)?;
+    let say = if args.trust { Say::Trust } else { Say::Nothing };
+    let setup = trust::setup(&context, say, face)?;
+    let settings = Settings { setup, ..settings(args, &context, loaded.recommended_workers)? };
     warn(face, &loaded.warnings);
     if args.dry_run {
         return dry_run(face, &context, &loaded, &settings);
@@ -188,6 +194,7 @@ fn settings(args: &Args, context: &Context, recommended: Option<usize>) -> Resul
         order,
         on_failure,
         worktrees,
+        setup: defaults.setup,
         cap: config.value("run.cap").unwrap_or(defaults.cap),
         on_conflict: args.on_conflict.or_else(|| config.value("run.on_conflict")).unwrap_or(defaults.on_conflict),
         strategy: args.strategy.or_else(|| config.value("run.strategy")).unwrap_or(defaults.strategy),

@@ -22,7 +22,9 @@ use crate::store::{FileLock, StoreError, private_dir};
 /// How long others may be adding or removing worktrees.
 const ADD_WAIT: Duration = Duration::from_secs(120);
 /// What stays in a worktree's own folder from one ticket to the next; the rest (merges, rebases, locks) goes.
-const LASTING: [&str; 6] = ["HEAD", "index", "commondir", "gitdir", "logs", "modules"];
+const LASTING: [&str; 7] = ["HEAD", "index", "commondir", "gitdir", "logs", "modules", SETUP_NOTE];
+/// In a worktree's own folder: the set-up command it has seen. Goes when the worktree goes.
+const SETUP_NOTE: &str = "wave-setup";
 /// Also lasting where the main worktree is sparse: git copied them when the worktree was added.
 const LASTING_IF_SPARSE: [&str; 2] = ["config.worktree", "info"];
 
@@ -103,6 +105,11 @@ impl Repository {
     /// HEAD must be readable.
     pub fn check_worktree(&self, at: &Path, name: &str) -> Result<(), GitError> {
         self.place(at, name).check()
+    }
+
+    /// Where a worktree's set-up is noted.
+    pub(crate) fn setup_note(&self, name: &str) -> PathBuf {
+        self.common_dir().join("worktrees").join(name).join(SETUP_NOTE)
     }
 
     /// The commit that a worktree's HEAD is at; a branch is looked up.

@@ -69,7 +69,7 @@ pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitI
         Err(error) => return refused(&format!("the worktree could not be prepared: {error}")),
     };
     let desk = Desk { shop, attempt, base, worktree, folder: shop.record.ticket_folder(&attempt.ticket.id) };
-    let mut verdict = desk.work();
+    let mut verdict = desk.set_up().unwrap_or_else(|| desk.work());
     verdict.warnings.extend(shop.slots.take_warnings());
     verdict
 }
@@ -149,17 +149,22 @@ impl Desk<'_> {
             root: self.shop.repo.checkout().unwrap_or(self.shop.repo.root()),
             port_base: self.shop.settings.port_base,
         };
-        let checking = phase == Phase::Checking;
+        let mut env = environment(ticket, &self.folder, &stand);
+        let record = &self.shop.record;
+        let log = match phase {
+            Phase::SettingUp => record.setup_log_path(*slot),
+            Phase::Checking => record.check_log_path(&ticket.id, *number),
+            Phase::Running | Phase::Saving => record.log_path(&ticket.id, *number),
+        };
+        if phase == Phase::SettingUp {
+            env.extend(self.setup_environment(stand.port()));
+        }
         let spec = Spec {
             command: command.clone(),
             cwd: self.worktree.clone(),
-            env: environment(ticket, &self.folder, &stand),
-            stdin: (!checking).then(|| self.folder.prompt()),
-            log: if checking {
-                self.shop.record.check_log_path(&ticket.id, *number)
-            } else {
-                self.shop.record.log_path(&ticket.id, *number)
-            },
+            env,
+            stdin: (phase == Phase::Running).then(|| self.folder.prompt()),
+            log,
             log_limit: LOG_LIMIT,
             timeout: ticket.timeout_s.or(self.shop.settings.timeout_s).map(Duration::from_secs),
             grace: self.shop.settings.grace(),

@@ -72,6 +72,13 @@ pub(crate) struct Stand<'a> {
     pub(crate) port_base: u16,
 }
 
+impl Stand<'_> {
+    /// The first of the slot's ten ports.
+    pub(crate) fn port(&self) -> u16 {
+        port(self.port_base, self.slot)
+    }
+}
+
 /// The variables of the contract.
 pub(crate) fn environment(ticket: &Ticket, folder: &TicketFolder, stand: &Stand<'_>) -> Vec<(OsString, OsString)> {
     let mut set: Vec<(OsString, OsString)> = Vec::new();
@@ -86,7 +93,7 @@ pub(crate) fn environment(ticket: &Ticket, folder: &TicketFolder, stand: &Stand<
     put("WAVE_BASE", stand.base.as_str().into());
     put("WAVE_WORKTREE", stand.worktree.into());
     put("WAVE_ROOT", stand.root.into());
-    put("WAVE_PORT", port(stand.port_base, stand.slot).to_string().into());
+    put("WAVE_PORT", stand.port().to_string().into());
     put("WAVE_MESSAGE_FILE", folder.message(stand.attempt).into());
     if stand.attempt > 1 || folder.feedback().exists() {
         put("WAVE_FEEDBACK_FILE", folder.feedback().into());

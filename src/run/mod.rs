@@ -28,6 +28,7 @@ mod record;
 mod resume;
 mod saving;
 mod settings;
+mod setup;
 mod signals;
 mod start;
 mod undo;

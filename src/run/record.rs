@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Recorded, Report, Roster};
 use crate::git::Repository;
-use crate::names::{RunId, TicketId, slug_of};
+use crate::names::{RunId, SlotId, TicketId, slug_of};
 use crate::plan::{Plan, Ticket};
 use crate::run::brief::TicketFolder;
 use crate::run::listed::Listed;
@@ -202,6 +202,13 @@ impl RunRecord {
     #[must_use]
     pub fn check_log_path(&self, ticket: &TicketId, attempt: u32) -> PathBuf {
         self.folder.join("logs").join(format!("{}.{attempt}.verify.log", ticket.slug()))
+    }
+
+    /// What the set-up command printed in that slot.
+    #[must_use]
+    pub fn setup_log_path(&self, slot: SlotId) -> PathBuf {
+        // Two dots in a row never occur in a ticket's name.
+        self.folder.join("logs").join(format!("slot..{slot}.setup.log"))
     }
 
     pub(crate) fn ticket_folder(&self, ticket: &TicketId) -> TicketFolder {

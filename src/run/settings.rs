@@ -40,6 +40,9 @@ pub struct Settings {
     pub worktrees: Worktrees,
     /// Where worktrees go, if not beside the repository.
     pub worktrees_at: Option<PathBuf>,
+    /// The command that runs once in every new worktree, for `sh -c`.
+    #[serde(default)]
+    pub setup: Option<String>,
     /// The first port of slot 1's block of ten.
     pub port_base: u16,
 }
@@ -62,6 +65,7 @@ impl Settings {
             grace_s: 10,
             worktrees: Worktrees::Remove,
             worktrees_at: None,
+            setup: None,
             port_base: 20_000,
         }
     }
