@@ -4,7 +4,6 @@
 
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face, nearest};
-use crate::names::TicketId;
 use crate::queue::Queue;
 
 #[derive(clap::Args, Debug)]
@@ -19,11 +18,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let record = context.run(args.run.as_deref())?;
-    let known: Vec<TicketId> = record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect();
-    let ticket = nearest::ticket(&args.ticket, &known)?;
+    let ticket = nearest::in_run(&args.ticket, &record)?;
     let entries = Queue::open(&context.repo)?.entries()?;
     let made = entries.iter().rev().find(|view| view.run.as_ref() == Some(record.id()) && view.ticket == ticket);
     let Some(view) = made else {
+        let ticket = crate::report::inert(ticket.as_str());
         return Err(CliError::usage(format!("{ticket} has made nothing in run {} yet", record.id()))
             .hint(format!("`git wave explain {ticket}` says where it is")));
     };

@@ -35,9 +35,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let record = context.run(args.run.as_deref())?;
-    let known: Vec<TicketId> = record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect();
-    let ticket = nearest::ticket(&args.ticket, &known)?;
-    let attempts: Vec<u32> = (1..).take_while(|n| *n <= latest(&record, &ticket)).collect();
+    let ticket = nearest::in_run(&args.ticket, &record)?;
+    let attempts: Vec<u32> = (1..=latest(&record, &ticket)).collect();
     let Some(attempt) = args.attempt.or(attempts.last().copied()) else {
         return Err(CliError::usage(format!("{} has not run yet in run {}", inert(&args.ticket), record.id()))
             .hint(format!("`git wave explain {}` says what it waits for", inert(&args.ticket))));

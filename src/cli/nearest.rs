@@ -4,6 +4,8 @@
 
 use crate::cli::CliError;
 use crate::names::TicketId;
+use crate::report::inert;
+use crate::run::RunRecord;
 
 /// The name most like `wanted`, if any is like it at all.
 pub(crate) fn of<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -16,16 +18,17 @@ pub(crate) fn ticket(wanted: &str, known: &[TicketId]) -> Result<TicketId, CliEr
     if let Some(id) = known.iter().find(|id| id.as_str() == wanted) {
         return Ok(id.clone());
     }
-    let error = CliError::usage(format!("no ticket {wanted}"));
+    let error = CliError::usage(format!("no ticket {}", inert(wanted)));
     Err(match of(wanted, known.iter().map(TicketId::as_str)) {
-        Some(name) => error.hint(format!("did you mean {name}?")),
+        Some(name) => error.hint(format!("did you mean {}?", inert(name))),
         None => error,
     })
 }
 
-/// All of them, or an error for the first that does not exist.
-pub(crate) fn tickets(wanted: &[String], known: &[TicketId]) -> Result<Vec<TicketId>, CliError> {
-    wanted.iter().map(|name| ticket(name, known)).collect()
+/// The ticket of the run that is called `wanted`, complete ones included.
+pub(crate) fn in_run(wanted: &str, record: &RunRecord) -> Result<TicketId, CliError> {
+    let known: Vec<TicketId> = record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect();
+    ticket(wanted, &known)
 }
 
 #[cfg(test)]

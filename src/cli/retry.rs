@@ -20,8 +20,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let record = context.run(args.run.as_deref())?;
-    let known: Vec<TicketId> = record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect();
-    let tickets = nearest::tickets(&args.tickets, &known)?;
+    let tickets: Vec<TicketId> =
+        args.tickets.iter().map(|name| nearest::in_run(name, &record)).collect::<Result<_, _>>()?;
     for line in run::reopen(&context.repo, &record, &tickets)? {
         face.remark(&line);
     }

@@ -4,7 +4,6 @@
 
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face, nearest};
-use crate::names::TicketId;
 use crate::queue::{Landing, Outcome};
 use crate::run::{self, RunRecord, Undoing};
 
@@ -26,7 +25,7 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
         face.say(&line(outcome));
     }
     if face.json() {
-        face.document(&undone.outcomes.iter().map(as_json).collect::<Vec<_>>())?;
+        face.document(&undone.outcomes)?;
     }
     let all = undone.outcomes.iter().all(|outcome| matches!(outcome.landing, Landing::Landed { .. } | Landing::Empty));
     Ok(if all { Exit::Done } else { Exit::Unfinished })
@@ -39,23 +38,8 @@ fn aim(context: &Context, args: &Args) -> Result<(RunRecord, Undoing), CliError>
         return Ok((record, Undoing::Run));
     }
     let record = context.run(args.run.as_deref())?;
-    let known: Vec<TicketId> = record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect();
-    let ticket = nearest::ticket(&args.what, &known)?;
+    let ticket = nearest::in_run(&args.what, &record)?;
     Ok((record, Undoing::Ticket(ticket)))
-}
-
-fn as_json(outcome: &Outcome) -> serde_json::Value {
-    let mut object = serde_json::json!({"entry": outcome.entry, "ticket": outcome.ticket});
-    let more = match &outcome.landing {
-        Landing::Landed { commit, .. } => serde_json::json!({"state": "landed", "commit": commit}),
-        Landing::Empty => serde_json::json!({"state": "empty"}),
-        Landing::Deferred(deferral) => serde_json::json!({"state": "deferred", "deferral": deferral}),
-        Landing::Failed { reason } => serde_json::json!({"state": "failed", "reason": reason}),
-    };
-    if let (Some(object), serde_json::Value::Object(more)) = (object.as_object_mut(), more) {
-        object.extend(more);
-    }
-    object
 }
 
 fn line(outcome: &Outcome) -> String {
