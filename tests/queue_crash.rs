@@ -260,6 +260,7 @@ fn a_person_who_pushes_while_entries_land_loses_nothing() {
         let process = scope.spawn(move || repo.wave(&["--json", "queue", "process"]).exits(0));
         let mut pushed = 0;
         while pushed < 10 || !process.is_finished() {
+            assert!(pushed < 1_000, "the entries are outrun for ever");
             let tip = repo.git(&["rev-parse", "main"]);
             let name = format!("mine{pushed}");
             let own = repo.candidate(&tip, &name, &[(name.as_str(), Some("x"))]);
@@ -293,4 +294,33 @@ fn a_lock_that_a_killed_landing_left_is_cleared_and_one_of_somebody_else_is_wait
     repo.process(0);
     assert_eq!(repo.subjects("main"), ["begin", "x"]);
     repo.assert_tidy();
+}
+
+#[test]
+fn an_entry_that_lost_three_races_takes_its_turn_with_the_branch_locked() {
+    let repo = TestRepo::new();
+    let lines = |first: &str, last: &str| format!("{first}\n2\n3\n4\n5\n6\n7\n8\n{last}\n");
+    repo.write("f", lines("1", "9"));
+    repo.write(".gitattributes", "f merge=mover\n");
+    let base = repo.commit("base");
+    let head = repo.candidate(&base, "theirs", &[("f", Some(&lines("1", "theirs")))]);
+    repo.write("f", lines("ours", "9"));
+    repo.commit("ours");
+    repo.git(&["switch", "-q", "--detach"]);
+    // A merge driver that moves the branch in the middle of every merge: whoever merges first and swaps later always loses.
+    let driver = format!(
+        "#!/bin/sh\ngit merge-file -q \"$1\" \"$2\" \"$3\" || exit 1\nunset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\ncd '{}' || exit 1\n\
+         [ $(git log --format=%s main | grep -c moved) -ge 20 ] && exit 0\n\
+         new=$(git commit-tree -p main -m moved main^{{tree}}) && git update-ref refs/heads/main $new 2>/dev/null\nexit 0\n",
+        repo.root().display()
+    );
+    let script = repo.home().join("mover");
+    std::fs::write(&script, driver).unwrap();
+    repo.git(&["config", "merge.mover.driver", &format!("sh '{}' %A %O %B", script.display())]);
+    repo.wave(&["queue", "add", "--ticket", "T", "--base", &base, "--onto", "main", &head]).exits(0);
+    let said = repo.wave(&["--json", "queue", "process"]).exits(0);
+    assert_eq!(said.json_lines()[0]["state"], "landed");
+    let moved = repo.subjects("main").iter().filter(|subject| *subject == "moved").count();
+    assert_eq!(moved, 3, "three races are lost, the fourth cannot be");
+    assert_eq!(repo.git(&["show", "main:f"]), lines("ours", "theirs").trim_end());
 }
