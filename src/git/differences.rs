@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::GitError;
+use super::objects::{Bytes, Reader};
 use crate::names::TreeId;
 
 /// What stands at a path: a file, a link or a submodule, by mode and object id.
@@ -33,11 +34,10 @@ pub(crate) struct Change {
 /// Every path (never a folder) that two trees disagree on, in byte order.
 pub(crate) type Differences = BTreeMap<Vec<u8>, Change>;
 
-type Level<'a> = BTreeMap<&'a [u8], Item>;
+type Level<'a> = Vec<(&'a [u8], Item)>;
 
-pub(super) fn between(repo: &git2::Repository, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
-    let odb = repo.odb().map_err(GitError::during("opening the object store"))?;
-    let mut walk = Walk { odb: &odb, found: Differences::new() };
+pub(super) fn between(reader: &Reader<'_>, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
+    let mut walk = Walk { reader, found: Differences::new() };
     let (one, two) = (root(one)?, root(two)?);
     if one != two {
         walk.level(&mut Vec::new(), Some(one), Some(two))?;
@@ -46,17 +46,16 @@ pub(super) fn between(repo: &git2::Repository, one: &TreeId, two: &TreeId) -> Re
 }
 
 /// The item at `path` of a tree: none if there is nothing, or a folder.
-pub(super) fn item_at(repo: &git2::Repository, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
-    let odb = repo.odb().map_err(GitError::during("opening the object store"))?;
+pub(super) fn item_at(reader: &Reader<'_>, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
     let mut at = Item { mode: TREE, id: root(tree)? };
     for name in path.split(|byte| *byte == b'/') {
         if at.mode != TREE {
             return Ok(None);
         }
-        let object = read(&odb, at.id)?;
-        let found = records(object.data()).find(|record| record.is_none_or(|(found, _)| found == name));
+        let object = read(reader, at.id)?;
+        let found = records(&object).find(|record| record.is_none_or(|(found, _)| found == name));
         match found {
-            Some(record) => at = record.ok_or_else(|| bad(&object.id().to_string()))?.1,
+            Some(record) => at = record.ok_or_else(|| bad(at.id))?.1,
             None => return Ok(None),
         }
     }
@@ -65,28 +64,23 @@ pub(super) fn item_at(repo: &git2::Repository, tree: &TreeId, path: &[u8]) -> Re
 
 fn root(tree: &TreeId) -> Result<[u8; 20], GitError> {
     let oid = git2::Oid::from_str(tree.as_str()).map_err(GitError::during(format!("reading the id {tree}")))?;
-    bytes_of(oid.as_bytes()).ok_or_else(|| bad(tree.as_str()))
+    Ok(bytes_of(oid.as_bytes()).expect("an object id is twenty bytes long"))
 }
 
 struct Walk<'a> {
-    odb: &'a git2::Odb<'a>,
+    reader: &'a Reader<'a>,
     found: Differences,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     fn level(&mut self, path: &mut Vec<u8>, one: Option<[u8; 20]>, two: Option<[u8; 20]>) -> Result<(), GitError> {
-        let odb = self.odb;
-        let (one, two) = (one.map(|id| read(odb, id)).transpose()?, two.map(|id| read(odb, id)).transpose()?);
-        let (mut ones, twos) = (level(one.as_ref())?, level(two.as_ref())?);
-        let mut differing = Vec::new();
-        for (name, after) in twos {
-            let before = ones.remove(name);
-            if before != Some(after) {
-                differing.push((name.to_vec(), before, Some(after)));
-            }
-        }
-        differing.extend(ones.into_iter().map(|(name, before)| (name.to_vec(), Some(before), None)));
-        drop((one, two));
+        let reader = self.reader;
+        let bytes = [one.map(|id| read(reader, id)).transpose()?, two.map(|id| read(reader, id)).transpose()?];
+        let [ones, twos] = &bytes;
+        let differing: Vec<_> = disagreeing(&level(one, ones.as_deref())?, &level(two, twos.as_deref())?)
+            .map(|(name, before, after)| (name.to_vec(), before, after))
+            .collect();
+        drop(bytes);
         for (name, before, after) in differing {
             self.name(path, &name, before, after)?;
         }
@@ -121,15 +115,41 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn read<'a>(odb: &'a git2::Odb<'_>, id: [u8; 20]) -> Result<git2::OdbObject<'a>, GitError> {
-    let oid = git2::Oid::from_bytes(&id).map_err(GitError::during("reading a tree's id"))?;
-    odb.read(oid).map_err(GitError::during(format!("reading tree {oid}")))
+fn read<'a>(reader: &'a Reader<'_>, id: [u8; 20]) -> Result<Bytes<'a>, GitError> {
+    reader.read(git2::Oid::from_bytes(&id).map_err(GitError::during("reading a tree's id"))?)
 }
 
-fn level<'a>(object: Option<&'a git2::OdbObject<'_>>) -> Result<Level<'a>, GitError> {
-    let Some(object) = object else { return Ok(Level::new()) };
-    let read: Option<Level<'a>> = records(object.data()).collect();
-    read.ok_or_else(|| bad(&object.id().to_string()))
+/// A tree's records by name. Git sorts a folder as if its name ended in a slash, so that is most often done already.
+fn level(id: Option<[u8; 20]>, bytes: Option<&[u8]>) -> Result<Level<'_>, GitError> {
+    let (Some(id), Some(bytes)) = (id, bytes) else { return Ok(Level::new()) };
+    let mut level = records(bytes).collect::<Option<Level<'_>>>().ok_or_else(|| bad(id))?;
+    level.sort_unstable();
+    Ok(level)
+}
+
+/// The names that two levels disagree on, in byte order.
+fn disagreeing<'a>(
+    mut ones: &[(&'a [u8], Item)],
+    mut twos: &[(&'a [u8], Item)],
+) -> impl Iterator<Item = (&'a [u8], Option<Item>, Option<Item>)> {
+    std::iter::from_fn(move || {
+        loop {
+            let name = ones.first().into_iter().chain(twos.first()).map(|(name, _)| *name).min()?;
+            let (before, after) = (taken(&mut ones, name), taken(&mut twos, name));
+            if before != after {
+                return Some((name, before, after));
+            }
+        }
+    })
+}
+
+fn taken(level: &mut &[(&[u8], Item)], name: &[u8]) -> Option<Item> {
+    let ((first, item), rest) = level.split_first()?;
+    if *first != name {
+        return None;
+    }
+    *level = rest;
+    Some(*item)
 }
 
 /// `<mode in octal> <name>\0<20 bytes>`, over and over; none for what has another shape.
@@ -158,6 +178,7 @@ fn bytes_of(bytes: &[u8]) -> Option<[u8; 20]> {
     bytes.try_into().ok()
 }
 
-fn bad(tree: &str) -> GitError {
+fn bad(tree: [u8; 20]) -> GitError {
+    let tree = git2::Oid::from_bytes(&tree).map(|oid| oid.to_string()).unwrap_or_default();
     GitError::Library { operation: format!("reading tree {tree}"), detail: "it is damaged".to_owned() }
 }

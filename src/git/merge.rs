@@ -87,9 +87,8 @@ impl Session {
             return Ok(None);
         }
         let trees = [self.tree_oid(base)?, self.tree_oid(ours)?, self.tree_oid(theirs)?];
-        let Some(laid) = overlay::lay(&self.repo, &mut self.known.borrow_mut(), trees)? else { return Ok(None) };
-        self.made(laid.written);
-        Ok(Some(TreeId::new(laid.tree.to_string())))
+        let laid = overlay::lay(&self.reader()?, &mut self.known.borrow_mut(), trees)?;
+        Ok(laid.map(|tree| TreeId::new(tree.to_string())))
     }
 
     /// Whether a commit can be read here.

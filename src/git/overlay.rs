@@ -1,133 +1,163 @@
 //! A merge without any merge algorithm: changes that cannot meet are laid over the tip, in process.
 //!
-//! Every guard that fails means "ask git", never "conflict". Renames are never guessed: a side that deletes anything is
-//! git's to judge. Writes only the trees on changed paths. Knows nothing of commits to be made.
+//! Every guard that fails means "ask git", never "conflict". Writes only the trees on changed paths, in memory. Knows
+//! nothing of commits to be made.
+//!
+//! Why it is git's own result: git merges path by path, except where it follows a rename, and it sees a rename only on a
+//! side that both removes and adds paths. Such a side can carry a path of the other side elsewhere in three ways: the
+//! other side changed what was renamed (then both changed that path), changed what it was renamed to (likewise), or added
+//! a file to a folder that was renamed. So where no path is changed by both, and a side that may have renamed something
+//! meets a side that adds nothing, every path is simply as the side has it that changed it.
 
 use std::collections::BTreeMap;
 
-use git2::{Delta, Oid, Repository, Tree};
+use git2::{ObjectType, Oid};
 
 use super::GitError;
+use super::objects::Reader;
+use super::records::{Record, has_name, records, side_by_side, write_tree_record};
+use super::sides::{Sides, changes};
 
-/// What a side added or modified since base.
-type Paths = BTreeMap<Vec<u8>, (i32, Oid)>;
-
-/// What the tip has changed since a base: kept while a chain grows, or each entry would compare the whole chain again.
+/// What the tip has done since a base: kept while a chain grows, or each entry would compare the whole chain again.
 #[derive(Default)]
 pub(super) struct Known {
-    /// By base: the tip's tree, and its changes; none if it deleted anything.
-    tips: BTreeMap<Oid, (Oid, Option<Paths>)>,
+    tips: BTreeMap<Oid, (Oid, Sides)>,
 }
 
-/// A tree that was laid, and the trees written for it.
-pub(super) struct Laid {
-    pub(super) tree: Oid,
-    pub(super) written: Vec<Oid>,
+/// Why a tree was not laid.
+enum Stop {
+    /// A guard failed: it is git's to merge.
+    AskGit,
+    Fault(GitError),
+}
+
+impl From<GitError> for Stop {
+    fn from(error: GitError) -> Self {
+        Self::Fault(error)
+    }
 }
 
 /// `ours` with the changes from `base` to `theirs` laid over it; none where a guard fails.
 pub(super) fn lay(
-    repo: &Repository,
+    reader: &Reader<'_>,
     known: &mut Known,
     [base, ours, theirs]: [Oid; 3],
-) -> Result<Option<Laid>, GitError> {
-    let during = || GitError::during("laying changes over the tip");
-    let tree = |id: Oid| repo.find_tree(id).map_err(during());
-    let (base_tree, ours_tree, theirs_tree) = (tree(base)?, tree(ours)?, tree(theirs)?);
-    let mut one = match known.tips.remove(&base) {
-        Some((tip, paths)) if tip == ours => paths,
-        _ => additions(repo, &base_tree, &ours_tree)?,
-    };
-    let two = additions(repo, &base_tree, &theirs_tree)?;
-    let laid = match (one.as_mut(), two) {
-        (Some(one), Some(two)) if apart(one, &two) => {
-            one.extend(two);
-            let mut laying = Laying { repo, written: Vec::new() };
-            let tree = laying.tree(Some(&base_tree), &ours_tree, &theirs_tree).map_err(during())?;
-            Some(Laid { tree, written: laying.written })
-        }
-        _ => None,
-    };
-    let tip = laid.as_ref().map_or(ours, |laid| laid.tree);
-    known.tips.insert(base, (tip, one));
-    Ok(laid)
-}
-
-/// What a side added or modified since base; none if it deleted anything (a change of type counts as a deletion).
-fn additions(repo: &Repository, base: &Tree<'_>, side: &Tree<'_>) -> Result<Option<Paths>, GitError> {
-    let during = || GitError::during("comparing trees");
-    let diff = repo.diff_tree_to_tree(Some(base), Some(side), None).map_err(during())?;
-    let mut paths = Paths::new();
-    for delta in diff.deltas() {
-        if !matches!(delta.status(), Delta::Added | Delta::Modified) {
-            return Ok(None);
-        }
-        let file = delta.new_file();
-        let Some(path) = file.path_bytes() else { return Ok(None) };
-        paths.insert(path.to_vec(), (i32::from(file.mode()), file.id()));
+) -> Result<Option<Oid>, GitError> {
+    match laid(reader, known, [base, ours, theirs]) {
+        Ok(tree) => Ok(Some(tree)),
+        Err(Stop::AskGit) => Ok(None),
+        Err(Stop::Fault(error)) => Err(error),
     }
-    Ok(Some(paths))
 }
 
-/// No path changed by both unless to the same thing, and none a folder of another. Costs what `two` holds.
-fn apart(one: &Paths, two: &Paths) -> bool {
-    two.iter().all(|(path, item)| {
-        one.get(path).is_none_or(|other| other == item) && !has_folder_of(path, one) && !has_below(path, one)
-    })
-}
-
-fn has_folder_of(path: &[u8], paths: &Paths) -> bool {
-    path.iter().enumerate().any(|(at, byte)| *byte == b'/' && paths.contains_key(&path[..at]))
-}
-
-fn has_below(path: &[u8], paths: &Paths) -> bool {
-    let below = [path, b"/"].concat();
-    paths.range(below.clone()..).next().is_some_and(|(first, _)| first.starts_with(&below))
+fn laid(reader: &Reader<'_>, known: &mut Known, [base, ours, theirs]: [Oid; 3]) -> Result<Oid, Stop> {
+    let by_theirs = changes(reader, base, theirs)?.ok_or(Stop::AskGit)?;
+    let mut by_ours = known.tips.get(&base).filter(|(tip, _)| *tip == ours).map(|(_, changes)| *changes);
+    if by_theirs.adds() {
+        let ours = match by_ours {
+            Some(known) => known,
+            None => changes(reader, base, ours)?.ok_or(Stop::AskGit)?,
+        };
+        if ours.may_carry_off(by_theirs) || by_theirs.may_carry_off(ours) {
+            return Err(Stop::AskGit);
+        }
+        by_ours = Some(ours);
+    }
+    let tree = match (Laying { reader }).tree([Some(base), Some(ours), Some(theirs)])? {
+        Some(tree) => tree,
+        None => reader.made.add(ObjectType::Tree, Vec::new())?,
+    };
+    if let Some(by_ours) = by_ours {
+        known.tips.insert(base, (tree, by_ours.and(by_theirs)));
+    }
+    Ok(tree)
 }
 
 struct Laying<'a> {
-    repo: &'a Repository,
-    written: Vec<Oid>,
+    reader: &'a Reader<'a>,
 }
 
 impl Laying<'_> {
-    fn tree(&mut self, base: Option<&Tree<'_>>, ours: &Tree<'_>, theirs: &Tree<'_>) -> Result<Oid, git2::Error> {
-        if ours.id() == theirs.id() || base.is_some_and(|base| base.id() == ours.id()) {
-            return Ok(theirs.id());
+    /// The folder that base, ours and theirs have here; none if nothing is left in it.
+    fn tree(&mut self, [base, ours, theirs]: [Option<Oid>; 3]) -> Result<Option<Oid>, Stop> {
+        if base == theirs {
+            return Ok(ours);
         }
-        if base.is_some_and(|base| base.id() == theirs.id()) {
-            return Ok(ours.id());
+        if base == ours {
+            return Ok(theirs);
         }
-        let mut builder = self.repo.treebuilder(Some(ours))?;
-        for entry in theirs {
-            let name = entry.name_bytes();
-            let item = (entry.filemode_raw(), entry.id());
-            let before = base.and_then(|base| entry_of(base, name));
-            if before == Some(item) {
-                continue;
+        let read = |id: Option<Oid>| id.map(|id| self.reader.read(id)).transpose();
+        let bytes = [read(base)?, read(ours)?, read(theirs)?];
+        let mut trees = [const { Vec::new() }; 3];
+        for (records_of, bytes) in trees.iter_mut().zip(&bytes) {
+            if let Some(bytes) = bytes {
+                *records_of = records(bytes).ok_or(Stop::AskGit)?;
             }
-            let id = match entry_of(ours, name) {
-                Some((_, id)) if id == item.1 => id,
-                Some((mode, ours)) if mode == TREE && item.0 == TREE => self.folder(before, ours, item.1)?,
-                _ => item.1,
-            };
-            builder.insert(name, id, item.0)?;
         }
-        let id = builder.write()?;
-        self.written.push(id);
-        Ok(id)
+        let trees = trees.each_ref().map(Vec::as_slice);
+        let mut merged = Vec::with_capacity(bytes[1].as_ref().map_or(0, |bytes| bytes.len()) + 64);
+        for row in side_by_side(trees) {
+            self.name(row, trees, &mut merged)?;
+        }
+        if merged.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.reader.made.add(ObjectType::Tree, merged)?))
     }
 
-    fn folder(&mut self, base: Option<(i32, Oid)>, ours: Oid, theirs: Oid) -> Result<Oid, git2::Error> {
-        let base = base.filter(|(mode, _)| *mode == TREE).map(|(_, id)| self.repo.find_tree(id)).transpose()?;
-        let (ours, theirs) = (self.repo.find_tree(ours)?, self.repo.find_tree(theirs)?);
-        self.tree(base.as_ref(), &ours, &theirs)
+    /// One name, appended to `merged` as it comes out.
+    fn name(
+        &mut self,
+        [base, ours, theirs]: [Option<&Record<'_>>; 3],
+        trees: [&[Record<'_>]; 3],
+        merged: &mut Vec<u8>,
+    ) -> Result<(), Stop> {
+        let mut put = |record: Option<&Record<'_>>| merged.extend_from_slice(record.map_or(&[], |record| record.bytes));
+        let same = |a: Option<&Record<'_>>, b: Option<&Record<'_>>| a.map(|a| a.bytes) == b.map(|b| b.bytes);
+        if same(base, theirs) {
+            return Ok(put(ours));
+        }
+        let name = theirs.or(base).map(|record| record.name).unwrap_or_default();
+        if (theirs.is_none() || base.is_none()) && is_swapped([base, ours, theirs], trees, name) {
+            return Err(Stop::AskGit);
+        }
+        if same(base, ours) {
+            return Ok(put(theirs));
+        }
+        if same(ours, theirs) {
+            self.removes_nothing(base, ours)?;
+            return Ok(put(ours));
+        }
+        match [base, ours, theirs] {
+            [_, Some(ours), Some(theirs)] if ours.is_tree() && base.is_none_or(Record::is_tree) => {
+                let below = self.tree([base.map(Record::id), Some(ours.id()), Some(theirs.id())])?;
+                if let Some(below) = below {
+                    write_tree_record(merged, name, below);
+                }
+                Ok(())
+            }
+            _ => Err(Stop::AskGit),
+        }
+    }
+
+    /// What both removed, one of them may have renamed.
+    fn removes_nothing(&self, base: Option<&Record<'_>>, both: Option<&Record<'_>>) -> Result<(), Stop> {
+        match (base, both) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(Stop::AskGit),
+            (Some(base), Some(both)) if base.is_tree() && both.is_tree() => {
+                match changes(self.reader, base.id(), both.id())? {
+                    Some(changes) if !changes.removes() => Ok(()),
+                    _ => Err(Stop::AskGit),
+                }
+            }
+            (Some(base), Some(both)) if base.kind == both.kind => Ok(()),
+            _ => Err(Stop::AskGit),
+        }
     }
 }
 
-const TREE: i32 = 0o040_000;
-
-fn entry_of(tree: &Tree<'_>, name: &[u8]) -> Option<(i32, Oid)> {
-    let entry = tree.get_name_bytes(name)?;
-    Some((entry.filemode_raw(), entry.id()))
+/// Whether a name that one side added or removed is a file in one of the trees and a folder in another.
+fn is_swapped(row: [Option<&Record<'_>>; 3], trees: [&[Record<'_>]; 3], name: &[u8]) -> bool {
+    row.iter().zip(trees).any(|(record, tree)| record.is_none() && has_name(tree, name))
 }

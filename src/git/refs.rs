@@ -10,6 +10,14 @@ use crate::names::{BranchRef, CommitId};
 
 const OURS: &str = "refs/wave/";
 
+/// A ref of ours that is to be let go.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    pub(crate) name: String,
+    /// It stays if it holds another commit than this.
+    pub(crate) only_at: Option<CommitId>,
+}
+
 impl Repository {
     /// The commit that `target` points to; none if there is no such branch.
     pub fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
@@ -57,17 +65,19 @@ impl Repository {
 
     /// Lets go of `refname`; nothing happens if it is gone already.
     pub fn release(&self, refname: &str) -> Result<(), GitError> {
-        ours(refname)?;
-        self.past_stale_lock(refname, || {
-            let repo = self.open()?;
-            let found = repo.find_reference(refname).and_then(|mut reference| reference.delete());
-            match found {
-                Err(error) if error.code() != ErrorCode::NotFound => {
-                    Err(GitError::during(format!("releasing {refname}"))(error))
-                }
-                _ => Ok(()),
-            }
-        })
+        self.release_all(&[Hold { name: refname.to_owned(), only_at: None }])
+    }
+
+    /// Lets go of every one of `holds`; nothing happens where one is gone already.
+    pub(crate) fn release_all(&self, holds: &[Hold]) -> Result<(), GitError> {
+        let repo = self.open()?;
+        for hold in holds {
+            ours(&hold.name)?;
+            self.past_stale_lock(&hold.name, || {
+                release_in(&repo, hold).map_err(GitError::during(format!("releasing {}", hold.name)))
+            })?;
+        }
+        Ok(())
     }
 
     /// Every ref of ours whose name begins with `prefix`, sorted by name.
@@ -88,6 +98,17 @@ impl Repository {
         }
         found.sort();
         Ok(found)
+    }
+}
+
+fn release_in(repo: &git2::Repository, hold: &Hold) -> Result<(), git2::Error> {
+    let deleted = repo.find_reference(&hold.name).and_then(|mut found| {
+        let at = found.target().map(|oid| CommitId::new(oid.to_string()));
+        if hold.only_at.is_none() || hold.only_at == at { found.delete() } else { Ok(()) }
+    });
+    match deleted {
+        Err(error) if error.code() != ErrorCode::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

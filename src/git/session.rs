@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use git2::{ObjectType, Oid};
 
 use super::differences::{self, Differences, Item};
-use super::durable::{durably, sync_objects};
-use super::history::{commit_info_in, find, is_ancestor_in, merge_bases_in};
+use super::durable::sync_objects;
+use super::history::{commit_info_in, is_ancestor_in, merge_bases_in};
+use super::objects::{Made, Reader};
 use super::overlay::Known;
+use super::pack::Pack;
 use super::refs::tip_in;
 use super::{CommitInfo, GitError, Repository, Signature, oid};
 use crate::names::{BranchRef, CommitId, TreeId};
-use crate::store::sync_dir;
 
 /// An open repository with objects that are not written yet.
 pub(crate) struct Session {
@@ -22,7 +23,7 @@ pub(crate) struct Session {
     pub(super) repo: git2::Repository,
     /// Where packs are written before they are moved into the store.
     staging: PathBuf,
-    pending: RefCell<Vec<Oid>>,
+    pub(super) made: Made,
     /// Whether git wrote objects for us, which it does not sync.
     pub(super) unsynced: Cell<bool>,
     pub(super) overlay_allowed: bool,
@@ -43,20 +44,16 @@ pub(crate) struct NewCommit {
 impl Session {
     /// Opens `folder`; packs are written in `staging`, which belongs to this session alone.
     pub(crate) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
-        let during = || GitError::during("opening the object store");
         let repo = folder.open()?;
-        // Above every backend on disk, so that what is written here stays in memory until it is persisted.
-        const ABOVE_ALL: i32 = 1000;
-        repo.odb().map_err(during())?.add_new_mempack_backend(ABOVE_ALL).map_err(during())?;
-        let config = repo.config().and_then(|mut config| config.snapshot()).map_err(during())?;
+        let config = repo.config().and_then(|mut config| config.snapshot());
+        let config = config.map_err(GitError::during("reading the configuration"))?;
         let signs = config.get_bool("commit.gpgsign").unwrap_or(false);
         let overlay_allowed = is_plain(folder, &repo, &config)?;
-        let pending = RefCell::default();
         Ok(Self {
             folder: folder.clone(),
             repo,
             staging: staging.to_owned(),
-            pending,
+            made: Made::default(),
             unsynced: Cell::new(false),
             overlay_allowed,
             known: RefCell::default(),
@@ -78,7 +75,7 @@ impl Session {
     }
 
     pub(crate) fn tree_of(&self, id: &CommitId) -> Result<TreeId, GitError> {
-        Ok(TreeId::new(find(&self.repo, id)?.tree_id().to_string()))
+        Ok(TreeId::new(self.tree_oid(id)?.to_string()))
     }
 
     pub(crate) fn is_ancestor(&self, a: &CommitId, of: &CommitId) -> Result<bool, GitError> {
@@ -91,11 +88,15 @@ impl Session {
 
     /// What differs between two trees, by our own walk.
     pub(crate) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
-        differences::between(&self.repo, one, two)
+        differences::between(&self.reader()?, one, two)
     }
 
     pub(crate) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
-        differences::item_at(&self.repo, tree, path)
+        differences::item_at(&self.reader()?, tree, path)
+    }
+
+    pub(super) fn reader(&self) -> Result<Reader<'_>, GitError> {
+        Reader::new(&self.repo, &self.made)
     }
 
     /// A blob's bytes, if it is one.
@@ -118,29 +119,20 @@ impl Session {
             self.unsynced.set(true);
             return Ok(id);
         }
-        let odb = self.repo.odb().map_err(GitError::during("opening the object store"))?;
-        let id = odb
-            .write(ObjectType::Commit, &super::commit::text(new))
-            .map_err(GitError::during(format!("making a commit of tree {}", new.tree)))?;
-        self.made([id]);
-        Ok(CommitId::new(id.to_string()))
+        Ok(CommitId::new(self.made.add(ObjectType::Commit, super::commit::text(new))?.to_string()))
     }
 
-    pub(super) fn made(&self, objects: impl IntoIterator<Item = Oid>) {
-        self.pending.borrow_mut().extend(objects);
+    /// Bytes of objects that are held in memory.
+    pub(crate) fn weight(&self) -> usize {
+        self.made.weight()
     }
 
     /// Writes every object made so far as one pack, durably, with what git wrote for us.
     pub(crate) fn persist(&self) -> Result<(), GitError> {
-        let during = || GitError::during("writing a pack of what is to land");
-        let mut pending = self.pending.borrow_mut();
-        if !pending.is_empty() {
-            let mut pack = self.repo.packbuilder().map_err(during())?;
-            for id in pending.iter() {
-                pack.insert_object(*id, None).map_err(during())?;
-            }
-            self.write(&mut pack)?;
-            pending.clear();
+        let made = self.made.unwritten();
+        if !made.is_empty() {
+            Pack::of(&made)?.write(&self.staging, &self.folder.common_dir().join("objects/pack"))?;
+            self.made.all_written();
         }
         if self.unsynced.replace(false) {
             sync_objects(self.folder.common_dir())?;
@@ -148,25 +140,16 @@ impl Session {
         Ok(())
     }
 
-    /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there.
-    fn write(&self, pack: &mut git2::PackBuilder<'_>) -> Result<(), GitError> {
-        let during = || GitError::during("writing a pack of what is to land");
-        let store = self.folder.common_dir().join("objects/pack");
-        for folder in [&self.staging, &store] {
-            std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
-        }
-        durably(|| pack.write(&self.staging, 0)).map_err(during())?;
-        let name = pack.name().map_err(during())?.unwrap_or_default().to_owned();
-        // The index last: a pack counts from when its index is there.
-        for file in [format!("pack-{name}.pack"), format!("pack-{name}.idx")] {
-            let (from, to) = (self.staging.join(&file), store.join(&file));
-            std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
-        }
-        sync_dir(&store).map_err(|error| GitError::NotSynced { path: store, reason: error.to_string() })
-    }
-
+    /// The tree of a commit, made here or not.
     pub(super) fn tree_oid(&self, id: &CommitId) -> Result<Oid, GitError> {
-        Ok(find(&self.repo, id)?.tree_id())
+        let reader = self.reader()?;
+        let commit = reader.read(oid(id)?)?;
+        let tree = commit.strip_prefix(b"tree ").and_then(|rest| std::str::from_utf8(rest.get(..40)?).ok());
+        let tree = tree.and_then(|tree| Oid::from_str(tree).ok());
+        tree.ok_or_else(|| GitError::Library {
+            operation: format!("reading commit {id}"),
+            detail: "it is no commit".to_owned(),
+        })
     }
 
     pub(super) fn has(&self, id: &CommitId) -> Result<bool, GitError> {

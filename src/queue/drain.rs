@@ -324,22 +324,21 @@ impl Drain<'_> {
             records.push(Record::Settled { target: self.target.clone() });
         }
         self.queue.change(|_| Ok((records, ())))?;
+        let ended = told.iter().filter(|(_, landing)| matches!(landing, Landing::Landed { .. } | Landing::Empty));
+        self.queue.let_go(ended.map(|(candidate, _)| &candidate.entry))?;
         for (candidate, landing) in told {
-            self.tell_of(candidate, landing)?;
+            self.tell_of(candidate, landing);
         }
         Ok(())
     }
 
-    fn tell_of(&mut self, candidate: Candidate, landing: Landing) -> Result<(), QueueError> {
+    fn tell_of(&mut self, candidate: Candidate, landing: Landing) {
         let entry = candidate.entry;
-        if matches!(landing, Landing::Landed { .. } | Landing::Empty) {
-            self.queue.let_go(&entry)?;
-        }
         let outcome = super::landing::outcome(&entry, landing);
         let Landing::Deferred(deferral) = &outcome.landing else {
             self.waiting.remove(&entry.number);
             (self.tell)(Told::Outcome(outcome));
-            return Ok(());
+            return;
         };
         let is_news = candidate.before.is_none_or(|before| before.reason != deferral.reason)
             || self.waiting.contains_key(&entry.number);
@@ -348,7 +347,6 @@ impl Drain<'_> {
         } else if is_news {
             (self.tell)(Told::Outcome(outcome));
         }
-        Ok(())
     }
 
     fn say_waiting(&mut self) {

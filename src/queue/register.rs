@@ -12,7 +12,7 @@ use super::book::{Book, Standing};
 use super::entry::{Added, Entry, EntryState, EntryView, NewEntry};
 use super::record::Record;
 use super::{QueueError, message};
-use crate::git::Repository;
+use crate::git::{Hold, Repository};
 use crate::names::{BranchRef, CommitId, EntryId, slug_of};
 use crate::store::{FileLock, Journal, Position, private_dir};
 
@@ -155,16 +155,13 @@ impl Queue {
         Ok(())
     }
 
-    /// Lets go of everything that held an entry's work, which the target has now; what others hold stays.
-    pub(super) fn let_go(&self, entry: &Entry) -> Result<(), QueueError> {
-        self.repo.release(&entry.keep_ref())?;
-        let [plain, numbered] = rescue_refs(entry);
-        for name in [plain, numbered] {
-            if self.repo.tip(&BranchRef::new(&name))?.as_ref() == Some(&entry.head) {
-                self.repo.release(&name)?;
-            }
-        }
-        Ok(())
+    /// Lets go of everything that held these entries' work, which the target has now; what others hold stays.
+    pub(super) fn let_go<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) -> Result<(), QueueError> {
+        let holds = entries.into_iter().flat_map(|entry| {
+            let rescued = rescue_refs(entry).map(|name| Hold { name, only_at: Some(entry.head.clone()) });
+            std::iter::once(Hold { name: entry.keep_ref(), only_at: None }).chain(rescued)
+        });
+        Ok(self.repo.release_all(&holds.collect::<Vec<_>>())?)
     }
 
     /// Holds an entry's head by its rescue ref and gives the ref's name. Another candidate of the same ticket that is

@@ -63,9 +63,7 @@ impl Queue {
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
         records.push(Record::Settled { target: target.clone() });
         self.repo.release(&self.landing_ref(target))?;
-        for entry in verdict.landed.iter().filter_map(|step| entries.get(&step.entry)) {
-            self.let_go(entry)?;
-        }
+        self.let_go(verdict.landed.iter().filter_map(|step| entries.get(&step.entry)))?;
         self.change(|_| Ok((records, ())))?;
         let told =
             verdict.landed.into_iter().filter_map(|step| Some(outcome(entries.get(&step.entry)?, landing(step))));

@@ -1,0 +1,92 @@
+//! Objects by their ids: those of the store, and those made in memory that no file holds yet.
+//!
+//! Knows nothing of what the bytes mean, nor of how they get onto the disk.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::rc::Rc;
+
+use git2::{ObjectType, Oid};
+
+use super::GitError;
+
+/// An object made in memory.
+#[derive(Clone, Debug)]
+pub(super) struct MadeObject {
+    pub(super) id: Oid,
+    pub(super) kind: ObjectType,
+    pub(super) bytes: Rc<[u8]>,
+}
+
+/// What a session has made. An object that was written stays here too: reading it again costs nothing.
+#[derive(Default)]
+pub(super) struct Made {
+    by_id: RefCell<HashMap<Oid, Rc<[u8]>>>,
+    unwritten: RefCell<Vec<MadeObject>>,
+}
+
+impl Made {
+    /// Makes an object; nothing is written.
+    pub(super) fn add(&self, kind: ObjectType, bytes: Vec<u8>) -> Result<Oid, GitError> {
+        let id = Oid::hash_object(kind, &bytes).map_err(GitError::during(format!("making a {kind}")))?;
+        let bytes: Rc<[u8]> = bytes.into();
+        if self.by_id.borrow_mut().insert(id, bytes.clone()).is_none() {
+            self.unwritten.borrow_mut().push(MadeObject { id, kind, bytes });
+        }
+        Ok(id)
+    }
+
+    /// What no file holds yet, in the order it was made.
+    pub(super) fn unwritten(&self) -> Vec<MadeObject> {
+        self.unwritten.borrow().clone()
+    }
+
+    /// From now on files hold everything made so far.
+    pub(super) fn all_written(&self) {
+        self.unwritten.borrow_mut().clear();
+    }
+
+    /// How many bytes are in memory.
+    pub(super) fn weight(&self) -> usize {
+        self.by_id.borrow().values().map(|bytes| bytes.len()).sum()
+    }
+}
+
+/// An object's content.
+pub(super) enum Bytes<'a> {
+    Stored(git2::OdbObject<'a>),
+    Made(Rc<[u8]>),
+}
+
+impl Deref for Bytes<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Stored(object) => object.data(),
+            Self::Made(bytes) => bytes,
+        }
+    }
+}
+
+/// Reads objects, those in memory first.
+pub(super) struct Reader<'a> {
+    pub(super) odb: git2::Odb<'a>,
+    pub(super) made: &'a Made,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(repo: &'a git2::Repository, made: &'a Made) -> Result<Self, GitError> {
+        let odb = repo.odb().map_err(GitError::during("opening the object store"))?;
+        Ok(Self { odb, made })
+    }
+
+    /// The content of an object that must be there.
+    pub(super) fn read(&self, id: Oid) -> Result<Bytes<'_>, GitError> {
+        if let Some(bytes) = self.made.by_id.borrow().get(&id) {
+            return Ok(Bytes::Made(bytes.clone()));
+        }
+        self.odb.read(id).map(Bytes::Stored).map_err(GitError::during(format!("reading the object {id}")))
+    }
+}

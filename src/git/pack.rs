@@ -1,0 +1,152 @@
+//! Objects as one pack and its index, written by hand: as many objects as a group makes, one file, one sync.
+//!
+//! The formats are git's own, gitformat-pack(5): version 2 of both. No deltas: git makes them when packs are folded.
+//! Knows nothing of what the objects are for.
+
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+use git2::{ObjectType, Oid};
+use sha1::{Digest, Sha1};
+
+use super::GitError;
+use super::objects::MadeObject;
+use crate::store::sync_dir;
+
+/// The index holds offsets in 31 bits; larger ones are in a table of their own.
+const LARGE: u64 = 1 << 31;
+
+/// A pack in memory.
+pub(super) struct Pack {
+    name: String,
+    pack: Vec<u8>,
+    index: Vec<u8>,
+}
+
+/// Where an object is in a pack.
+struct Place {
+    id: Oid,
+    offset: u64,
+    crc: u32,
+}
+
+impl Pack {
+    /// Packs `objects`, each once.
+    pub(super) fn of(objects: &[MadeObject]) -> Result<Self, GitError> {
+        let count = u32::try_from(objects.len()).expect("a group makes fewer objects than a pack can hold");
+        let mut pack = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat();
+        let mut deflate = Compress::new(Compression::fast(), true);
+        let mut places = Vec::with_capacity(objects.len());
+        for object in objects {
+            let start = pack.len();
+            pack.extend(header(number_of(object.kind), object.bytes.len()));
+            deflated(&mut deflate, &object.bytes, &mut pack)?;
+            places.push(Place { id: object.id, offset: start as u64, crc: crc32fast::hash(&pack[start..]) });
+        }
+        let checksum = seal(&mut pack);
+        places.sort_unstable_by_key(|place| place.id);
+        Ok(Self { name: hex(&checksum), index: index(&places, &checksum), pack })
+    }
+
+    /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there. Durable
+    /// when this returns.
+    pub(super) fn write(&self, staging: &Path, store: &Path) -> Result<(), GitError> {
+        for folder in [staging, store] {
+            std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
+        }
+        // The index last: a pack counts from when its index is there.
+        for (ending, bytes) in [("pack", &self.pack), ("idx", &self.index)] {
+            let file = format!("pack-{}.{ending}", self.name);
+            let (from, to) = (staging.join(&file), store.join(&file));
+            write_synced(&from, bytes)?;
+            std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
+        }
+        sync_dir(store).map_err(|error| GitError::NotSynced { path: store.to_owned(), reason: error.to_string() })
+    }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+    let io = |source| GitError::io(path, source);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    // As git has its packs. Not from the beginning: one that was left half written is written again.
+    file.set_permissions(Permissions::from_mode(0o444)).map_err(io)?;
+    file.sync_all().map_err(|error| GitError::NotSynced { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn number_of(kind: ObjectType) -> u8 {
+    match kind {
+        ObjectType::Commit => 1,
+        ObjectType::Tree => 2,
+        ObjectType::Tag => 4,
+        ObjectType::Blob | ObjectType::Any => 3,
+    }
+}
+
+/// Kind and size: four bits of the size, then seven at a time, the lowest first.
+fn header(kind: u8, size: usize) -> Vec<u8> {
+    let low = |bits: usize, of: usize| u8::try_from(of & ((1 << bits) - 1)).expect("at most seven bits");
+    let mut header = vec![kind << 4 | low(4, size)];
+    let mut rest = size >> 4;
+    while rest > 0 {
+        *header.last_mut().expect("it has a first byte") |= 0x80;
+        header.push(low(7, rest));
+        rest >>= 7;
+    }
+    header
+}
+
+fn deflated(deflate: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), GitError> {
+    deflate.reset();
+    loop {
+        let read = usize::try_from(deflate.total_in()).expect("it was in memory");
+        out.reserve((bytes.len() - read) / 2 + 64);
+        let status = deflate.compress_vec(&bytes[read..], out, FlushCompress::Finish);
+        match status {
+            Ok(Status::StreamEnd) => return Ok(()),
+            Ok(Status::Ok | Status::BufError) => {}
+            Err(error) => {
+                let operation = "compressing what is to land".to_owned();
+                return Err(GitError::Library { operation, detail: error.to_string() });
+            }
+        }
+    }
+}
+
+/// Appends the checksum of everything before it.
+fn seal(bytes: &mut Vec<u8>) -> [u8; 20] {
+    let checksum: [u8; 20] = Sha1::digest(&*bytes).into();
+    bytes.extend_from_slice(&checksum);
+    checksum
+}
+
+/// How many ids begin with each byte or a lower one, then ids, checksums, offsets, and the large offsets.
+fn index(places: &[Place], pack: &[u8; 20]) -> Vec<u8> {
+    let mut index = vec![0xff, b't', b'O', b'c', 0, 0, 0, 2];
+    for first in 0..=u8::MAX {
+        let below = places.partition_point(|place| place.id.as_bytes()[0] <= first);
+        index.extend(u32::try_from(below).expect("counted when it was packed").to_be_bytes());
+    }
+    places.iter().for_each(|place| index.extend_from_slice(place.id.as_bytes()));
+    places.iter().for_each(|place| index.extend(place.crc.to_be_bytes()));
+    let mut large = Vec::new();
+    for place in places {
+        let short = u32::try_from(place.offset).ok().filter(|short| u64::from(*short) < LARGE);
+        let short = short.unwrap_or_else(|| {
+            large.push(place.offset);
+            0x8000_0000 | u32::try_from(large.len() - 1).expect("fewer than all objects")
+        });
+        index.extend(short.to_be_bytes());
+    }
+    large.iter().for_each(|offset| index.extend(offset.to_be_bytes()));
+    index.extend_from_slice(pack);
+    seal(&mut index);
+    index
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

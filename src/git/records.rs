@@ -1,0 +1,155 @@
+//! Tree objects as the overlay reads and writes them: records in git's order, joined by name.
+//!
+//! Reads canonical trees only: anything that git would have written otherwise is none, and left to git. Shares nothing
+//! with `differences`, by which merges are judged.
+
+use std::cmp::Ordering;
+
+/// A tree's own mode, as a record writes it.
+const TREE: &[u8] = b"40000";
+
+/// What a record stands for, as far as renames and swaps care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Tree,
+    File,
+    Link,
+    Submodule,
+}
+
+/// One name of a tree.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) kind: Kind,
+    /// The whole record: mode, name and id. Two records of one name are the same if these are.
+    pub(super) bytes: &'a [u8],
+}
+
+impl Record<'_> {
+    pub(super) fn id(&self) -> git2::Oid {
+        let id = &self.bytes[self.bytes.len() - 20..];
+        git2::Oid::from_bytes(id).expect("twenty bytes are an id")
+    }
+
+    pub(super) fn is_tree(&self) -> bool {
+        self.kind == Kind::Tree
+    }
+
+    /// Git's order: a tree's name counts as if it ended in a slash.
+    fn order(&self, other: &Self) -> Ordering {
+        let shared = self.name.len().min(other.name.len());
+        let end = |one: &Self| one.name.get(shared).copied().unwrap_or(if one.is_tree() { b'/' } else { 0 });
+        self.name[..shared].cmp(&other.name[..shared]).then_with(|| end(self).cmp(&end(other)))
+    }
+}
+
+/// The records of a tree; none if it is empty or not as git writes it.
+pub(super) fn records(tree: &[u8]) -> Option<Vec<Record<'_>>> {
+    let (mut found, mut rest) = (Vec::with_capacity(tree.len() / 32), tree);
+    while !rest.is_empty() {
+        let (record, after) = record(rest)?;
+        let is_in_order = found.last().is_none_or(|last: &Record<'_>| last.order(&record) == Ordering::Less);
+        if !is_in_order {
+            return None;
+        }
+        found.push(record);
+        rest = after;
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+fn record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
+    let space = bytes.iter().take(7).position(|byte| *byte == b' ')?;
+    let kind = match &bytes[..space] {
+        TREE => Kind::Tree,
+        b"100644" | b"100755" => Kind::File,
+        b"120000" => Kind::Link,
+        b"160000" => Kind::Submodule,
+        _ => return None,
+    };
+    let name_end = space + 1 + bytes[space + 1..].iter().position(|byte| *byte == 0)?;
+    let name = &bytes[space + 1..name_end];
+    let end = name_end + 1 + 20;
+    if name.is_empty() || name.contains(&b'/') || bytes.len() < end {
+        return None;
+    }
+    Some((Record { name, kind, bytes: &bytes[..end] }, &bytes[end..]))
+}
+
+/// Writes a record.
+pub(super) fn write_tree_record(out: &mut Vec<u8>, name: &[u8], id: git2::Oid) {
+    out.extend_from_slice(TREE);
+    out.push(b' ');
+    out.extend_from_slice(name);
+    out.push(0);
+    out.extend_from_slice(id.as_bytes());
+}
+
+/// Whether a tree of these records holds `name`, as a tree or as anything else.
+pub(super) fn has_name(records: &[Record<'_>], name: &[u8]) -> bool {
+    [Kind::Tree, Kind::File].into_iter().any(|kind| {
+        let asked = Record { name, kind, bytes: &[] };
+        records.binary_search_by(|record| record.order(&asked)).is_ok()
+    })
+}
+
+/// The records of several trees side by side, by name and in git's order; a tree and a file of one name are apart.
+pub(super) fn side_by_side<'r, 'b, const N: usize>(
+    mut trees: [&'r [Record<'b>]; N],
+) -> impl Iterator<Item = [Option<&'r Record<'b>>; N]> {
+    std::iter::from_fn(move || {
+        let first = trees.iter().filter_map(|tree| tree.first()).min_by(|a, b| a.order(b))?;
+        Some(std::array::from_fn(|n| {
+            let (head, rest) = trees[n].split_first()?;
+            if head.order(first) != Ordering::Equal {
+                return None;
+            }
+            trees[n] = rest;
+            Some(head)
+        }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(records: &[(&str, &str)]) -> Vec<u8> {
+        let write = |(mode, name): &(&str, &str)| [mode.as_bytes(), b" ", name.as_bytes(), b"\0", &[7; 20]].concat();
+        records.iter().flat_map(write).collect()
+    }
+
+    #[test]
+    fn only_what_git_would_have_written_is_read() {
+        let good = tree(&[("100644", "a"), ("100755", "a.b"), ("40000", "a"), ("120000", "b"), ("160000", "c")]);
+        assert_eq!(records(&good).map(|found| found.len()), Some(5));
+        let bad: [&[(&str, &str)]; 6] = [
+            &[],
+            &[("100644", "b"), ("100644", "a")],
+            &[("100644", "a"), ("100755", "a")],
+            &[("40000", "a"), ("100644", "a.b")],
+            &[("040000", "a")],
+            &[("100664", "a")],
+        ];
+        for records_of in bad {
+            assert!(records(&tree(records_of)).is_none(), "{records_of:?}");
+        }
+        assert!(records(&good[..good.len() - 1]).is_none());
+    }
+
+    #[test]
+    fn trees_are_joined_by_name_and_a_swap_is_two_names() {
+        let one = tree(&[("100644", "a"), ("100644", "a-b"), ("100644", "c")]);
+        let two = tree(&[("100644", "a-b"), ("40000", "a"), ("100644", "d")]);
+        let (one, two) = (records(&one).unwrap(), records(&two).unwrap());
+        let rows: Vec<_> = side_by_side([&one, &two])
+            .map(|row| row.map(|record| record.map(|r| String::from_utf8_lossy(r.name).into_owned())))
+            .collect();
+        let name = |name: &str| Some(name.to_owned());
+        let expected =
+            [[name("a"), None], [name("a-b"), name("a-b")], [None, name("a")], [name("c"), None], [None, name("d")]];
+        assert_eq!(rows, expected);
+        assert!(has_name(&one, b"a") && has_name(&two, b"a") && !has_name(&one, b"d") && has_name(&two, b"d"));
+    }
+}
