@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::GitError;
+use super::{GitError, Id};
 use crate::names::TreeId;
 
 /// What stands at a path: a file, a link or a submodule, by mode and object id.
@@ -14,7 +14,7 @@ pub(crate) struct Item {
     /// As git writes it: `0o100644`, `0o120000`, …
     pub(crate) mode: u32,
     /// Object id.
-    pub(crate) id: [u8; 20],
+    pub(crate) id: Id,
 }
 
 const TREE: u32 = 0o040_000;
@@ -35,9 +35,39 @@ pub(crate) type Differences = BTreeMap<Vec<u8>, Change>;
 
 type Level<'a> = BTreeMap<&'a [u8], Item>;
 
-pub(super) fn between(repo: &git2::Repository, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
-    let odb = repo.odb().map_err(GitError::during("opening the object store"))?;
-    let mut walk = Walk { odb: &odb, found: Differences::new() };
+/// Where raw tree objects are read from.
+pub(super) trait Trees {
+    /// A tree's bytes.
+    type Bytes<'a>: AsRef<[u8]>
+    where
+        Self: 'a;
+
+    fn tree(&self, id: Id) -> Result<Self::Bytes<'_>, GitError>;
+}
+
+impl Trees for git2::Odb<'_> {
+    type Bytes<'a>
+        = Raw<'a>
+    where
+        Self: 'a;
+
+    fn tree(&self, id: Id) -> Result<Raw<'_>, GitError> {
+        let oid = git2::Oid::from_bytes(id.as_bytes()).map_err(GitError::during("reading a tree's id"))?;
+        self.read(oid).map(Raw).map_err(GitError::during(format!("reading tree {oid}")))
+    }
+}
+
+/// An object as libgit2 has it.
+pub(super) struct Raw<'a>(git2::OdbObject<'a>);
+
+impl AsRef<[u8]> for Raw<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.data()
+    }
+}
+
+pub(super) fn between(trees: &impl Trees, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
+    let mut walk = Walk { trees, found: Differences::new() };
     let (one, two) = (root(one)?, root(two)?);
     if one != two {
         walk.level(&mut Vec::new(), Some(one), Some(two))?;
@@ -46,37 +76,36 @@ pub(super) fn between(repo: &git2::Repository, one: &TreeId, two: &TreeId) -> Re
 }
 
 /// The item at `path` of a tree: none if there is nothing, or a folder.
-pub(super) fn item_at(repo: &git2::Repository, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
-    let odb = repo.odb().map_err(GitError::during("opening the object store"))?;
+pub(super) fn item_at(trees: &impl Trees, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
     let mut at = Item { mode: TREE, id: root(tree)? };
     for name in path.split(|byte| *byte == b'/') {
         if at.mode != TREE {
             return Ok(None);
         }
-        let object = read(&odb, at.id)?;
-        let found = records(object.data()).find(|record| record.is_none_or(|(found, _)| found == name));
+        let bytes = trees.tree(at.id)?;
+        let found = records(bytes.as_ref(), at.id).find(|record| record.is_none_or(|(found, _)| found == name));
         match found {
-            Some(record) => at = record.ok_or_else(|| bad(&object.id().to_string()))?.1,
+            Some(record) => at = record.ok_or_else(|| bad(&at.id))?.1,
             None => return Ok(None),
         }
     }
     Ok((at.mode != TREE).then_some(at))
 }
 
-fn root(tree: &TreeId) -> Result<[u8; 20], GitError> {
-    let oid = git2::Oid::from_str(tree.as_str()).map_err(GitError::during(format!("reading the id {tree}")))?;
-    bytes_of(oid.as_bytes()).ok_or_else(|| bad(tree.as_str()))
+fn root(tree: &TreeId) -> Result<Id, GitError> {
+    Id::of_tree(tree).ok_or_else(|| bad(tree))
 }
 
-struct Walk<'a> {
-    odb: &'a git2::Odb<'a>,
+struct Walk<'a, T> {
+    trees: &'a T,
     found: Differences,
 }
 
-impl<'a> Walk<'a> {
-    fn level(&mut self, path: &mut Vec<u8>, one: Option<[u8; 20]>, two: Option<[u8; 20]>) -> Result<(), GitError> {
-        let odb = self.odb;
-        let (one, two) = (one.map(|id| read(odb, id)).transpose()?, two.map(|id| read(odb, id)).transpose()?);
+impl<T: Trees> Walk<'_, T> {
+    fn level(&mut self, path: &mut Vec<u8>, one: Option<Id>, two: Option<Id>) -> Result<(), GitError> {
+        let trees = self.trees;
+        let read = |id: Option<Id>| id.map(|id| Ok::<_, GitError>((id, trees.tree(id)?))).transpose();
+        let (one, two) = (read(one)?, read(two)?);
         let (mut ones, twos) = (level(one.as_ref())?, level(two.as_ref())?);
         let mut differing = Vec::new();
         for (name, after) in twos {
@@ -121,43 +150,34 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn read<'a>(odb: &'a git2::Odb<'_>, id: [u8; 20]) -> Result<git2::OdbObject<'a>, GitError> {
-    let oid = git2::Oid::from_bytes(&id).map_err(GitError::during("reading a tree's id"))?;
-    odb.read(oid).map_err(GitError::during(format!("reading tree {oid}")))
+fn level<B: AsRef<[u8]>>(tree: Option<&(Id, B)>) -> Result<Level<'_>, GitError> {
+    let Some((id, bytes)) = tree else { return Ok(Level::new()) };
+    let read: Option<Level<'_>> = records(bytes.as_ref(), *id).collect();
+    read.ok_or_else(|| bad(id))
 }
 
-fn level<'a>(object: Option<&'a git2::OdbObject<'_>>) -> Result<Level<'a>, GitError> {
-    let Some(object) = object else { return Ok(Level::new()) };
-    let read: Option<Level<'a>> = records(object.data()).collect();
-    read.ok_or_else(|| bad(&object.id().to_string()))
-}
-
-/// `<mode in octal> <name>\0<20 bytes>`, over and over; none for what has another shape.
-fn records(bytes: &[u8]) -> impl Iterator<Item = Option<(&[u8], Item)>> {
+/// `<mode in octal> <name>\0<id>`, over and over, each id as long as `tree`'s own; none for what has another shape.
+fn records(bytes: &[u8], tree: Id) -> impl Iterator<Item = Option<(&[u8], Item)>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let found = record(rest);
+        let found = record(rest, tree.as_bytes().len());
         rest = found.map_or(&[], |(_, _, after)| after);
         Some(found.map(|(name, item, _)| (name, item)))
     })
 }
 
-fn record(bytes: &[u8]) -> Option<(&[u8], Item, &[u8])> {
+fn record(bytes: &[u8], length: usize) -> Option<(&[u8], Item, &[u8])> {
     let space = bytes.iter().position(|byte| *byte == b' ')?;
     let mode = u32::from_str_radix(std::str::from_utf8(&bytes[..space]).ok()?, 8).ok()?;
     let rest = &bytes[space + 1..];
     let end = rest.iter().position(|byte| *byte == 0)?;
     let (name, rest) = (&rest[..end], &rest[end + 1..]);
-    Some((name, Item { mode, id: bytes_of(rest.get(..20)?)? }, &rest[20..]))
+    Some((name, Item { mode, id: Id::from_bytes(rest.get(..length)?)? }, &rest[length..]))
 }
 
-fn bytes_of(bytes: &[u8]) -> Option<[u8; 20]> {
-    bytes.try_into().ok()
-}
-
-fn bad(tree: &str) -> GitError {
+fn bad(tree: &impl std::fmt::Display) -> GitError {
     GitError::Library { operation: format!("reading tree {tree}"), detail: "it is damaged".to_owned() }
 }

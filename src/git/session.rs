@@ -1,6 +1,6 @@
-//! One open libgit2 for one landing group: objects are made in memory and become durable together.
+//! A session by libgit2: objects are made in memory and become durable together.
 //!
-//! Dropped without [`Session::persist`], nothing it made ever existed. Not `Sync`: one thread, one session.
+//! Dropped without [`Library::persist`], nothing it made ever existed.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -9,15 +9,14 @@ use git2::{ObjectType, Oid};
 
 use super::differences::{self, Differences, Item};
 use super::durable::{durably, sync_objects};
-use super::history::{commit_info_in, find, is_ancestor_in, merge_bases_in};
+use super::history::find;
 use super::overlay::Known;
-use super::refs::tip_in;
-use super::{CommitInfo, GitError, Repository, Signature, oid};
-use crate::names::{BranchRef, CommitId, TreeId};
+use super::{GitError, Repository, Signature, oid};
+use crate::names::{CommitId, TreeId};
 use crate::store::sync_dir;
 
-/// An open repository with objects that are not written yet.
-pub(crate) struct Session {
+/// An open libgit2 with objects that are not written yet.
+pub(super) struct Library {
     pub(super) folder: Repository,
     pub(super) repo: git2::Repository,
     /// Where packs are written before they are moved into the store.
@@ -40,9 +39,8 @@ pub(crate) struct NewCommit {
     pub(crate) message: String,
 }
 
-impl Session {
-    /// Opens `folder`; packs are written in `staging`, which belongs to this session alone.
-    pub(crate) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
+impl Library {
+    pub(super) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
         let during = || GitError::during("opening the object store");
         let repo = folder.open()?;
         // Above every backend on disk, so that what is written here stays in memory until it is persisted.
@@ -64,44 +62,23 @@ impl Session {
         })
     }
 
-    /// The same repository, seen afresh: nothing of what was made here.
-    pub(crate) fn afresh(&self) -> Result<Self, GitError> {
-        Self::open(&self.folder, &self.staging)
-    }
-
-    pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
-        tip_in(&self.repo, target)
-    }
-
-    pub(crate) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
-        commit_info_in(&self.repo, id)
-    }
-
-    pub(crate) fn tree_of(&self, id: &CommitId) -> Result<TreeId, GitError> {
-        Ok(TreeId::new(find(&self.repo, id)?.tree_id().to_string()))
-    }
-
-    pub(crate) fn is_ancestor(&self, a: &CommitId, of: &CommitId) -> Result<bool, GitError> {
-        is_ancestor_in(&self.repo, a, of)
-    }
-
-    pub(crate) fn merge_bases(&self, a: &CommitId, b: &CommitId) -> Result<Vec<CommitId>, GitError> {
-        merge_bases_in(&self.repo, a, b)
-    }
-
     /// What differs between two trees, by our own walk.
-    pub(crate) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
-        differences::between(&self.repo, one, two)
+    pub(super) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
+        differences::between(&self.odb()?, one, two)
     }
 
-    pub(crate) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
-        differences::item_at(&self.repo, tree, path)
+    pub(super) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
+        differences::item_at(&self.odb()?, tree, path)
+    }
+
+    fn odb(&self) -> Result<git2::Odb<'_>, GitError> {
+        self.repo.odb().map_err(GitError::during("opening the object store"))
     }
 
     /// A blob's bytes, if it is one.
-    pub(crate) fn blob(&self, item: Item) -> Result<Option<Vec<u8>>, GitError> {
+    pub(super) fn blob(&self, item: Item) -> Result<Option<Vec<u8>>, GitError> {
         let during = || GitError::during("reading a file's content");
-        let id = Oid::from_bytes(&item.id).map_err(during())?;
+        let id = Oid::from_bytes(item.id.as_bytes()).map_err(during())?;
         let object = match self.repo.find_object(id, None) {
             Ok(object) => object,
             Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
@@ -111,15 +88,15 @@ impl Session {
     }
 
     /// Makes a commit in memory; on disk, signed by git, where `commit.gpgsign` asks for it.
-    pub(crate) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
+    pub(super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
         if self.signs {
             self.persist()?;
             let id = super::commit::signed(&self.folder, new)?;
             self.unsynced.set(true);
             return Ok(id);
         }
-        let odb = self.repo.odb().map_err(GitError::during("opening the object store"))?;
-        let id = odb
+        let id = self
+            .odb()?
             .write(ObjectType::Commit, &super::commit::text(new))
             .map_err(GitError::during(format!("making a commit of tree {}", new.tree)))?;
         self.made([id]);
@@ -131,7 +108,7 @@ impl Session {
     }
 
     /// Writes every object made so far as one pack, durably, with what git wrote for us.
-    pub(crate) fn persist(&self) -> Result<(), GitError> {
+    pub(super) fn persist(&self) -> Result<(), GitError> {
         let during = || GitError::during("writing a pack of what is to land");
         let mut pending = self.pending.borrow_mut();
         if !pending.is_empty() {
@@ -169,8 +146,8 @@ impl Session {
         Ok(find(&self.repo, id)?.tree_id())
     }
 
-    pub(super) fn has(&self, id: &CommitId) -> Result<bool, GitError> {
-        Ok(self.repo.find_commit(oid(id)?).is_ok())
+    pub(super) fn has(&self, id: &CommitId) -> bool {
+        oid(id).is_ok_and(|id| self.repo.find_commit(id).is_ok())
     }
 }
 
