@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::GitError;
-use super::objects::{Bytes, Reader};
+use super::{GitError, Id};
 use crate::names::TreeId;
 
 /// What stands at a path: a file, a link or a submodule, by mode and object id.
@@ -15,7 +14,7 @@ pub(crate) struct Item {
     /// As git writes it: `0o100644`, `0o120000`, …
     pub(crate) mode: u32,
     /// Object id.
-    pub(crate) id: [u8; 20],
+    pub(crate) id: Id,
 }
 
 const TREE: u32 = 0o040_000;
@@ -36,8 +35,18 @@ pub(crate) type Differences = BTreeMap<Vec<u8>, Change>;
 
 type Level<'a> = Vec<(&'a [u8], Item)>;
 
-pub(super) fn between(reader: &Reader<'_>, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
-    let mut walk = Walk { reader, found: Differences::new() };
+/// Where raw tree objects are read from.
+pub(super) trait Trees {
+    /// A tree's bytes.
+    type Bytes<'a>: AsRef<[u8]>
+    where
+        Self: 'a;
+
+    fn tree(&self, id: Id) -> Result<Self::Bytes<'_>, GitError>;
+}
+
+pub(super) fn between(trees: &impl Trees, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
+    let mut walk = Walk { trees, found: Differences::new() };
     let (one, two) = (root(one)?, root(two)?);
     if one != two {
         walk.level(&mut Vec::new(), Some(one), Some(two))?;
@@ -46,41 +55,41 @@ pub(super) fn between(reader: &Reader<'_>, one: &TreeId, two: &TreeId) -> Result
 }
 
 /// The item at `path` of a tree: none if there is nothing, or a folder.
-pub(super) fn item_at(reader: &Reader<'_>, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
+pub(super) fn item_at(trees: &impl Trees, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
     let mut at = Item { mode: TREE, id: root(tree)? };
     for name in path.split(|byte| *byte == b'/') {
         if at.mode != TREE {
             return Ok(None);
         }
-        let object = read(reader, at.id)?;
-        let found = records(&object).find(|record| record.is_none_or(|(found, _)| found == name));
+        let bytes = trees.tree(at.id)?;
+        let found = records(bytes.as_ref(), at.id).find(|record| record.is_none_or(|(found, _)| found == name));
         match found {
-            Some(record) => at = record.ok_or_else(|| bad(at.id))?.1,
+            Some(record) => at = record.ok_or_else(|| bad(&at.id))?.1,
             None => return Ok(None),
         }
     }
     Ok((at.mode != TREE).then_some(at))
 }
 
-fn root(tree: &TreeId) -> Result<[u8; 20], GitError> {
-    let oid = git2::Oid::from_str(tree.as_str()).map_err(GitError::during(format!("reading the id {tree}")))?;
-    Ok(bytes_of(oid.as_bytes()).expect("an object id is twenty bytes long"))
+fn root(tree: &TreeId) -> Result<Id, GitError> {
+    Id::of_tree(tree).ok_or_else(|| bad(tree))
 }
 
-struct Walk<'a> {
-    reader: &'a Reader<'a>,
+struct Walk<'a, T> {
+    trees: &'a T,
     found: Differences,
 }
 
-impl Walk<'_> {
-    fn level(&mut self, path: &mut Vec<u8>, one: Option<[u8; 20]>, two: Option<[u8; 20]>) -> Result<(), GitError> {
-        let reader = self.reader;
-        let bytes = [one.map(|id| read(reader, id)).transpose()?, two.map(|id| read(reader, id)).transpose()?];
-        let [ones, twos] = &bytes;
-        let differing: Vec<_> = disagreeing(&level(one, ones.as_deref())?, &level(two, twos.as_deref())?)
+impl<T: Trees> Walk<'_, T> {
+    fn level(&mut self, path: &mut Vec<u8>, one: Option<Id>, two: Option<Id>) -> Result<(), GitError> {
+        let trees = self.trees;
+        let read = |id: Option<Id>| id.map(|id| Ok::<_, GitError>((id, trees.tree(id)?))).transpose();
+        let trees_read = [read(one)?, read(two)?];
+        let [one, two] = &trees_read;
+        let differing: Vec<_> = disagreeing(&level(one.as_ref())?, &level(two.as_ref())?)
             .map(|(name, before, after)| (name.to_vec(), before, after))
             .collect();
-        drop(bytes);
+        drop(trees_read);
         for (name, before, after) in differing {
             self.name(path, &name, before, after)?;
         }
@@ -115,14 +124,10 @@ impl Walk<'_> {
     }
 }
 
-fn read<'a>(reader: &'a Reader<'_>, id: [u8; 20]) -> Result<Bytes<'a>, GitError> {
-    reader.read(git2::Oid::from_bytes(&id).map_err(GitError::during("reading a tree's id"))?)
-}
-
 /// A tree's records by name. Git sorts a folder as if its name ended in a slash, so that is most often done already.
-fn level(id: Option<[u8; 20]>, bytes: Option<&[u8]>) -> Result<Level<'_>, GitError> {
-    let (Some(id), Some(bytes)) = (id, bytes) else { return Ok(Level::new()) };
-    let mut level = records(bytes).collect::<Option<Level<'_>>>().ok_or_else(|| bad(id))?;
+fn level<B: AsRef<[u8]>>(tree: Option<&(Id, B)>) -> Result<Level<'_>, GitError> {
+    let Some((id, bytes)) = tree else { return Ok(Level::new()) };
+    let mut level = records(bytes.as_ref(), *id).collect::<Option<Level<'_>>>().ok_or_else(|| bad(id))?;
     level.sort_unstable();
     Ok(level)
 }
@@ -152,33 +157,28 @@ fn taken(level: &mut &[(&[u8], Item)], name: &[u8]) -> Option<Item> {
     Some(*item)
 }
 
-/// `<mode in octal> <name>\0<20 bytes>`, over and over; none for what has another shape.
-fn records(bytes: &[u8]) -> impl Iterator<Item = Option<(&[u8], Item)>> {
+/// `<mode in octal> <name>\0<id>`, over and over, each id as long as `tree`'s own; none for what has another shape.
+fn records(bytes: &[u8], tree: Id) -> impl Iterator<Item = Option<(&[u8], Item)>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let found = record(rest);
+        let found = record(rest, tree.as_bytes().len());
         rest = found.map_or(&[], |(_, _, after)| after);
         Some(found.map(|(name, item, _)| (name, item)))
     })
 }
 
-fn record(bytes: &[u8]) -> Option<(&[u8], Item, &[u8])> {
+fn record(bytes: &[u8], length: usize) -> Option<(&[u8], Item, &[u8])> {
     let space = bytes.iter().position(|byte| *byte == b' ')?;
     let mode = u32::from_str_radix(std::str::from_utf8(&bytes[..space]).ok()?, 8).ok()?;
     let rest = &bytes[space + 1..];
     let end = rest.iter().position(|byte| *byte == 0)?;
     let (name, rest) = (&rest[..end], &rest[end + 1..]);
-    Some((name, Item { mode, id: bytes_of(rest.get(..20)?)? }, &rest[20..]))
+    Some((name, Item { mode, id: Id::from_bytes(rest.get(..length)?)? }, &rest[length..]))
 }
 
-fn bytes_of(bytes: &[u8]) -> Option<[u8; 20]> {
-    bytes.try_into().ok()
-}
-
-fn bad(tree: [u8; 20]) -> GitError {
-    let tree = git2::Oid::from_bytes(&tree).map(|oid| oid.to_string()).unwrap_or_default();
+fn bad(tree: &impl std::fmt::Display) -> GitError {
     GitError::Library { operation: format!("reading tree {tree}"), detail: "it is damaged".to_owned() }
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::differences::Item;
+use super::engine::Session;
 use super::merge_tree::Staged;
-use super::session::Session;
 use super::{GitError, shown};
 use crate::event::Hunk;
 

@@ -4,7 +4,8 @@
 
 use git2::{Oid, Sort};
 
-use super::session::Session;
+use super::engine::Session;
+use super::session::Library;
 use super::{CommitInfo, GitError, oid};
 use crate::names::CommitId;
 
@@ -22,9 +23,8 @@ impl Session {
         head: &CommitId,
         most: usize,
     ) -> Result<Vec<CommitInfo>, GitError> {
-        let mut ids = self.walk(without, head)?.take(most).collect::<Result<Vec<Oid>, _>>().map_err(walking(head))?;
-        ids.reverse();
-        ids.into_iter().map(|id| self.commit_info(&CommitId::new(id.to_string()))).collect()
+        let ids = self.walk(without, head, most)?;
+        ids.iter().rev().map(|id| self.commit_info(id)).collect()
     }
 
     /// The commits between `base` and `tip` that changed one of `paths` against their first parent, oldest first, at
@@ -36,8 +36,8 @@ impl Session {
         paths: &[Vec<u8>],
     ) -> Result<Vec<Touching>, GitError> {
         let mut found = Vec::new();
-        for id in self.walk(&[base], tip)?.take(5_000) {
-            let commit = self.commit_info(&CommitId::new(id.map_err(walking(tip))?.to_string()))?;
+        for id in self.walk(&[base], tip, 5_000)? {
+            let commit = self.commit_info(&id)?;
             // A merge commit brings in what others changed, and they are on the walk themselves.
             let [parent] = commit.parents.as_slice() else { continue };
             let before = self.tree_of(parent)?;
@@ -57,15 +57,18 @@ impl Session {
         found.reverse();
         Ok(found)
     }
+}
 
-    fn walk(&self, without: &[&CommitId], head: &CommitId) -> Result<git2::Revwalk<'_>, GitError> {
+impl Library {
+    pub(super) fn walk(&self, without: &[&CommitId], head: &CommitId, most: usize) -> Result<Vec<CommitId>, GitError> {
         let mut walk = self.repo.revwalk().map_err(walking(head))?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(walking(head))?;
         walk.push(oid(head)?).map_err(walking(head))?;
         for id in without {
             walk.hide(oid(id)?).map_err(walking(head))?;
         }
-        Ok(walk)
+        let ids = walk.take(most).collect::<Result<Vec<Oid>, _>>().map_err(walking(head))?;
+        Ok(ids.into_iter().map(|id| CommitId::new(id.to_string())).collect())
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Judges nothing: the tree law does, in another room. Moves no ref.
 
+use super::engine::Session;
 use super::merge_tree::{self, Answer, Staged};
 use super::overlay;
-use super::session::Session;
-use super::{GitError, Repository, oid};
+use super::session::Library;
+use super::{GitError, Repository};
 use crate::event::LandedBy;
 use crate::names::{CommitId, TreeId};
 
@@ -64,7 +65,7 @@ impl Session {
             Base::Natural { seen_from } => self.merge_bases(seen_from, theirs)?,
             Base::Explicit(base) => vec![base.clone()],
         };
-        if let Some(tree) = self.overlay(&bases, ours, theirs)? {
+        if let Some(tree) = self.library.overlay(&bases, ours, theirs)? {
             return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
         }
         // git reads objects from the disk only.
@@ -74,13 +75,15 @@ impl Session {
             Base::Explicit(base) => Some(base),
         };
         let answer = merge_tree::merge(&self.folder, explicit, ours, theirs)?;
-        self.unsynced.set(true);
+        self.library.unsynced.set(true);
         Ok(match answer {
             Answer::Clean(tree) => Merged::Clean { tree, by: LandedBy::Merge, bases },
             Answer::Conflict(staged) => Merged::Conflict { staged, bases },
         })
     }
+}
 
+impl Library {
     fn overlay(&self, bases: &[CommitId], ours: &CommitId, theirs: &CommitId) -> Result<Option<TreeId>, GitError> {
         let [base] = bases else { return Ok(None) };
         if !self.overlay_allowed {
@@ -89,10 +92,5 @@ impl Session {
         let trees = [self.tree_oid(base)?, self.tree_oid(ours)?, self.tree_oid(theirs)?];
         let laid = overlay::lay(&self.reader()?, &mut self.known.borrow_mut(), trees)?;
         Ok(laid.map(|tree| TreeId::new(tree.to_string())))
-    }
-
-    /// Whether a commit can be read here.
-    pub(crate) fn knows(&self, id: &CommitId) -> bool {
-        oid(id).is_ok() && self.has(id).unwrap_or(false)
     }
 }

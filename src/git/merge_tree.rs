@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::differences::Item;
 use super::program::Program;
-use super::{GitError, Repository};
+use super::{GitError, Id, Repository};
 use crate::names::{CommitId, TreeId};
 
 /// What git answered.
@@ -59,7 +59,7 @@ pub(super) fn merge(
 /// `<tree>\0`, then for a conflict `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and messages.
 fn parse(bytes: &[u8], clean: bool) -> Option<Answer> {
     let mut fields = bytes.split(|byte| *byte == 0);
-    let tree = std::str::from_utf8(fields.next()?).ok().filter(|id| is_id(id))?;
+    let tree = std::str::from_utf8(fields.next()?).ok().filter(|id| Id::from_hex(id).is_some())?;
     if clean {
         return Some(Answer::Clean(TreeId::new(tree)));
     }
@@ -71,13 +71,9 @@ fn staged(field: &[u8]) -> Option<Staged> {
     let tab = field.iter().position(|byte| *byte == b'\t')?;
     let mut words = std::str::from_utf8(&field[..tab]).ok()?.split(' ');
     let mode = u32::from_str_radix(words.next()?, 8).ok()?;
-    let id = git2::Oid::from_str(words.next()?).ok()?.as_bytes().try_into().ok()?;
+    let id = Id::from_hex(words.next()?)?;
     let stage = words.next()?.parse().ok()?;
     Some(Staged { path: field[tab + 1..].to_vec(), stage, item: Item { mode, id } })
-}
-
-fn is_id(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use git2::{ObjectType, Oid};
 
-use super::GitError;
+use super::differences::Trees;
+use super::{GitError, Id};
 
 /// An object made in memory.
 #[derive(Clone, Debug)]
@@ -88,5 +89,22 @@ impl<'a> Reader<'a> {
             return Ok(Bytes::Made(bytes.clone()));
         }
         self.odb.read(id).map(Bytes::Stored).map_err(GitError::during(format!("reading the object {id}")))
+    }
+}
+
+impl Trees for Reader<'_> {
+    type Bytes<'b>
+        = Bytes<'b>
+    where
+        Self: 'b;
+
+    fn tree(&self, id: Id) -> Result<Bytes<'_>, GitError> {
+        self.read(Oid::from_bytes(id.as_bytes()).map_err(GitError::during("reading a tree's id"))?)
+    }
+}
+
+impl AsRef<[u8]> for Bytes<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }

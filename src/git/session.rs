@@ -1,6 +1,6 @@
-//! One open libgit2 for one landing group: objects are made in memory and become durable together.
+//! A session by libgit2: objects are made in memory and become durable together.
 //!
-//! Dropped without [`Session::persist`], nothing it made ever existed. Not `Sync`: one thread, one session.
+//! Dropped without [`Library::persist`], nothing it made ever existed.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -9,16 +9,14 @@ use git2::{ObjectType, Oid};
 
 use super::differences::{self, Differences, Item};
 use super::durable::sync_objects;
-use super::history::{commit_info_in, is_ancestor_in, merge_bases_in};
 use super::objects::{Made, Reader};
 use super::overlay::Known;
 use super::pack::Pack;
-use super::refs::tip_in;
-use super::{CommitInfo, GitError, Repository, Signature, oid};
-use crate::names::{BranchRef, CommitId, TreeId};
+use super::{GitError, Repository, Signature, oid};
+use crate::names::{CommitId, TreeId};
 
-/// An open repository with objects that are not written yet.
-pub(crate) struct Session {
+/// An open libgit2 with objects that are not written yet.
+pub(super) struct Library {
     pub(super) folder: Repository,
     pub(super) repo: git2::Repository,
     /// Where packs are written before they are moved into the store.
@@ -41,9 +39,8 @@ pub(crate) struct NewCommit {
     pub(crate) message: String,
 }
 
-impl Session {
-    /// Opens `folder`; packs are written in `staging`, which belongs to this session alone.
-    pub(crate) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
+impl Library {
+    pub(super) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
         let repo = folder.open()?;
         let config = repo.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(GitError::during("reading the configuration"))?;
@@ -61,37 +58,12 @@ impl Session {
         })
     }
 
-    /// The same repository, seen afresh: nothing of what was made here.
-    pub(crate) fn afresh(&self) -> Result<Self, GitError> {
-        Self::open(&self.folder, &self.staging)
-    }
-
-    pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
-        tip_in(&self.repo, target)
-    }
-
-    pub(crate) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
-        commit_info_in(&self.repo, id)
-    }
-
-    pub(crate) fn tree_of(&self, id: &CommitId) -> Result<TreeId, GitError> {
-        Ok(TreeId::new(self.tree_oid(id)?.to_string()))
-    }
-
-    pub(crate) fn is_ancestor(&self, a: &CommitId, of: &CommitId) -> Result<bool, GitError> {
-        is_ancestor_in(&self.repo, a, of)
-    }
-
-    pub(crate) fn merge_bases(&self, a: &CommitId, b: &CommitId) -> Result<Vec<CommitId>, GitError> {
-        merge_bases_in(&self.repo, a, b)
-    }
-
     /// What differs between two trees, by our own walk.
-    pub(crate) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
+    pub(super) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
         differences::between(&self.reader()?, one, two)
     }
 
-    pub(crate) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
+    pub(super) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
         differences::item_at(&self.reader()?, tree, path)
     }
 
@@ -100,9 +72,9 @@ impl Session {
     }
 
     /// A blob's bytes, if it is one.
-    pub(crate) fn blob(&self, item: Item) -> Result<Option<Vec<u8>>, GitError> {
+    pub(super) fn blob(&self, item: Item) -> Result<Option<Vec<u8>>, GitError> {
         let during = || GitError::during("reading a file's content");
-        let id = Oid::from_bytes(&item.id).map_err(during())?;
+        let id = Oid::from_bytes(item.id.as_bytes()).map_err(during())?;
         let object = match self.repo.find_object(id, None) {
             Ok(object) => object,
             Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
@@ -112,7 +84,7 @@ impl Session {
     }
 
     /// Makes a commit in memory; on disk, signed by git, where `commit.gpgsign` asks for it.
-    pub(crate) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
+    pub(super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
         if self.signs {
             self.persist()?;
             let id = super::commit::signed(&self.folder, new)?;
@@ -122,13 +94,8 @@ impl Session {
         Ok(CommitId::new(self.made.add(ObjectType::Commit, super::commit::text(new))?.to_string()))
     }
 
-    /// Bytes of objects that are held in memory.
-    pub(crate) fn weight(&self) -> usize {
-        self.made.weight()
-    }
-
     /// Writes every object made so far as one pack, durably, with what git wrote for us.
-    pub(crate) fn persist(&self) -> Result<(), GitError> {
+    pub(super) fn persist(&self) -> Result<(), GitError> {
         let made = self.made.unwritten();
         if !made.is_empty() {
             Pack::of(&made)?.write(&self.staging, &self.folder.common_dir().join("objects/pack"))?;
@@ -152,8 +119,8 @@ impl Session {
         })
     }
 
-    pub(super) fn has(&self, id: &CommitId) -> Result<bool, GitError> {
-        Ok(self.repo.find_commit(oid(id)?).is_ok())
+    pub(super) fn has(&self, id: &CommitId) -> bool {
+        oid(id).is_ok_and(|id| self.repo.find_commit(id).is_ok())
     }
 }
 

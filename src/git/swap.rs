@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::durable::durably;
+use super::engine::Session;
 use super::program::{Hooks, Program};
 use super::refs::tip_in;
-use super::session::Session;
+use super::session::Library;
 use super::{GitError, Identity, Repository, oid};
 use crate::names::{BranchRef, CommitId};
 
@@ -78,12 +79,16 @@ impl Session {
 
     /// Whether a hook wants to see the move: then git must make it, and a turn cannot be had.
     pub(crate) fn is_watched(&self) -> bool {
-        self.transaction_hook().is_some()
+        self.library.transaction_hook().is_some()
     }
 
     /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
     pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
-        let swapped = if self.transaction_hook().is_some() { self.swap_by_git(to) } else { self.swap_here(to) };
+        let swapped = if self.library.transaction_hook().is_some() {
+            swap_by_git(&self.folder, to)
+        } else {
+            self.library.swap_here(to)
+        };
         self.whatever_was_said(to, swapped)
     }
 
@@ -99,7 +104,9 @@ impl Session {
             done => done,
         }
     }
+}
 
+impl Library {
     fn swap_here(&self, to: &Move<'_>) -> Result<Swap, GitError> {
         let during = || GitError::during(format!("moving {} to {}", to.target, to.new.short()));
         // Opened inside `durably`: libgit2 decides whether to sync refs when it opens them.
@@ -117,16 +124,6 @@ impl Session {
         })
     }
 
-    fn swap_by_git(&self, to: &Move<'_>) -> Result<Swap, GitError> {
-        let mut git = Program::with_hooks(self.folder.root(), Hooks::On);
-        git.git_dir(self.folder.common_dir());
-        git.option("-c").option("core.fsync=reference,loose-object");
-        git.env("GIT_COMMITTER_NAME", &to.by.name).env("GIT_COMMITTER_EMAIL", &to.by.email);
-        git.args(["update-ref", "-m", to.message, to.target.as_str(), to.new.as_str(), to.old.as_str()]);
-        git.run(&[0])?;
-        Ok(Swap::Done)
-    }
-
     /// libgit2 runs no hooks; this one may veto a move, so it is honoured.
     fn transaction_hook(&self) -> Option<PathBuf> {
         let hooks = self.repo.config().and_then(|config| config.get_path("core.hooksPath"));
@@ -136,4 +133,15 @@ impl Session {
         let runs = hook.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
         runs.then_some(hook)
     }
+}
+
+/// Made by git, which runs the hook.
+fn swap_by_git(folder: &Repository, to: &Move<'_>) -> Result<Swap, GitError> {
+    let mut git = Program::with_hooks(folder.root(), Hooks::On);
+    git.git_dir(folder.common_dir());
+    git.option("-c").option("core.fsync=reference,loose-object");
+    git.env("GIT_COMMITTER_NAME", &to.by.name).env("GIT_COMMITTER_EMAIL", &to.by.email);
+    git.args(["update-ref", "-m", to.message, to.target.as_str(), to.new.as_str(), to.old.as_str()]);
+    git.run(&[0])?;
+    Ok(Swap::Done)
 }

@@ -96,10 +96,10 @@ fn folder(path: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::Change;
+    use crate::git::{Change, Id};
 
     fn item(id: u8) -> Option<Item> {
-        (id > 0).then_some(Item { mode: 0o100_644, id: [id; 20] })
+        (id > 0).then_some(Item { mode: 0o100_644, id: Id::Sha1([id; 20]) })
     }
 
     fn side(changes: &[(&str, u8, u8)]) -> Differences {
