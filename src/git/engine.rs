@@ -46,8 +46,9 @@ impl Session {
         is_ancestor_in(&self.library.repo, a, of)
     }
 
-    pub(crate) fn merge_bases(&self, a: &CommitId, b: &CommitId) -> Result<Vec<CommitId>, GitError> {
-        merge_bases_in(&self.library.repo, a, b)
+    /// All best common ancestors of `a` and a commit that had all of `others` as parents.
+    pub(crate) fn merge_bases(&self, a: &CommitId, others: &[CommitId]) -> Result<Vec<CommitId>, GitError> {
+        merge_bases_in(&self.library.repo, a, others)
     }
 
     /// What differs between two trees, by our own walk.
@@ -72,6 +73,11 @@ impl Session {
     /// Makes every object made so far durable.
     pub(crate) fn persist(&self) -> Result<(), GitError> {
         self.library.persist()
+    }
+
+    /// Bytes of objects that are held in memory.
+    pub(crate) fn weight(&self) -> usize {
+        self.library.made.weight()
     }
 
     /// Whether a commit can be read here.

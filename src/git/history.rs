@@ -53,7 +53,7 @@ impl Repository {
 
     /// All best common ancestors; none for unrelated histories.
     pub fn merge_bases(&self, a: &CommitId, b: &CommitId) -> Result<Vec<CommitId>, GitError> {
-        merge_bases_in(&self.open()?, a, b)
+        merge_bases_in(&self.open()?, a, std::slice::from_ref(b))
     }
 
     /// The paths that differ between two commits, sorted, renames as a removal and an addition. Not UTF-8 is shown lossily.
@@ -116,12 +116,19 @@ pub(super) fn is_ancestor_in(repo: &git2::Repository, a: &CommitId, of: &CommitI
     )))
 }
 
-pub(super) fn merge_bases_in(repo: &git2::Repository, a: &CommitId, b: &CommitId) -> Result<Vec<CommitId>, GitError> {
-    match repo.merge_bases(oid(a)?, oid(b)?) {
+/// All best common ancestors of `a` and a commit that had all of `others` as parents.
+pub(super) fn merge_bases_in(
+    repo: &git2::Repository,
+    a: &CommitId,
+    others: &[CommitId],
+) -> Result<Vec<CommitId>, GitError> {
+    let commits: Vec<git2::Oid> = std::iter::once(a).chain(others).map(oid).collect::<Result<_, _>>()?;
+    match repo.merge_bases_many(&commits) {
         Ok(bases) => Ok(bases.iter().map(|base| CommitId::new(base.to_string())).collect()),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(Vec::new()),
         Err(error) => {
-            Err(GitError::during(format!("finding the merge base of {} and {}", a.short(), b.short()))(error))
+            let with: Vec<&str> = others.iter().map(CommitId::short).collect();
+            Err(GitError::during(format!("finding the merge base of {} and {}", a.short(), with.join(", ")))(error))
         }
     }
 }

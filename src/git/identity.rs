@@ -16,7 +16,31 @@ pub struct Identity {
 
 impl Repository {
     /// The committer by configuration and environment (`user.*`, `committer.*`, `GIT_COMMITTER_*`).
+    ///
+    /// Read here where it can be read exactly, so that a landing need not start git; else git is asked.
     pub fn identity(&self) -> Result<Identity, GitError> {
+        self.configured().map_or_else(|| self.identity_by_git(), Ok)
+    }
+
+    /// None where only git knows: configuration by other ways than its files, conditions that libgit2 does not read, and
+    /// names that git would tidy.
+    fn configured(&self) -> Option<Identity> {
+        if std::env::vars_os().any(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_CONFIG")) {
+            return None;
+        }
+        let config = self.open().ok()?.config().and_then(|mut config| config.snapshot()).ok()?;
+        let conditional = config.entries(Some("^includeif\\.hasconfig")).ok()?.next().is_some();
+        let part = |variable: &str, keys: [&str; 2]| {
+            let given = std::env::var(variable).ok().filter(|value| !value.is_empty());
+            let found = given.or_else(|| keys.into_iter().find_map(|key| config.get_string(key).ok()));
+            found.filter(|value| is_tidy(value))
+        };
+        let name = part("GIT_COMMITTER_NAME", ["committer.name", "user.name"])?;
+        let email = part("GIT_COMMITTER_EMAIL", ["committer.email", "user.email"])?;
+        (!conditional).then_some(Identity { name, email })
+    }
+
+    fn identity_by_git(&self) -> Result<Identity, GitError> {
         let mut git = Program::new(self.root());
         git.as_user().git_dir(self.common_dir()).option("-c").option("user.useConfigOnly=true");
         git.args(["var", "GIT_COMMITTER_IDENT"]);
@@ -29,6 +53,13 @@ impl Repository {
             detail: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         })
     }
+}
+
+/// Whether git takes it as it is: it strips blanks and some signs from both ends, and takes out what a signature cannot
+/// hold (ident.c, `strbuf_addstr_without_crud`).
+fn is_tidy(text: &str) -> bool {
+    let is_crud = |c: Option<char>| c.is_none_or(|c| c <= ' ' || ".,:;<>\"\\'".contains(c));
+    !is_crud(text.chars().next()) && !is_crud(text.chars().last()) && !text.contains(['<', '>', '\n'])
 }
 
 /// Git's advice runs over many lines; its last `fatal:` line is the reason.

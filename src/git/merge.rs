@@ -15,9 +15,9 @@ use crate::names::{CommitId, TreeId};
 pub(crate) enum Base<'a> {
     /// Where the histories parted: git finds it.
     Natural {
-        /// A commit that has the same ancestors as the tip, as far as the candidate can share them: the tip itself, or
-        /// the one that a chain of new commits was begun on, which spares walking the chain.
-        seen_from: &'a CommitId,
+        /// Commits that together have the same ancestors as the tip, as far as the candidate can share them: the tip
+        /// itself; or the one that a chain of new commits was begun on, and what the chain has merged.
+        seen_from: &'a [CommitId],
     },
     /// This commit: for a candidate stacked on another, a replayed commit, a reversal.
     Explicit(&'a CommitId),
@@ -46,8 +46,8 @@ impl Repository {
     /// Whether `base..head` would merge cleanly into `tip` now. Writes no ref.
     pub fn probe(&self, tip: &CommitId, base: &CommitId, head: &CommitId) -> Result<Probe, GitError> {
         let session = Session::open(self, &self.common_dir().join("wave/probe"))?;
-        let from =
-            if session.is_ancestor(base, tip)? { Base::Natural { seen_from: tip } } else { Base::Explicit(base) };
+        let seen_from = std::slice::from_ref(tip);
+        let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {
             Merged::Clean { .. } => Probe::Clean,
             Merged::Conflict { staged, .. } => {
@@ -62,7 +62,7 @@ impl Session {
     /// Merges `theirs` into `ours` and gives the tree, or the conflict.
     pub(crate) fn merge(&self, base: Base<'_>, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
         let bases = match base {
-            Base::Natural { seen_from } => self.merge_bases(seen_from, theirs)?,
+            Base::Natural { seen_from } => self.merge_bases(theirs, seen_from)?,
             Base::Explicit(base) => vec![base.clone()],
         };
         if let Some(tree) = self.library.overlay(&bases, ours, theirs)? {

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what the bytes mean, nor of how they get onto the disk.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -25,6 +25,7 @@ pub(super) struct MadeObject {
 pub(super) struct Made {
     by_id: RefCell<HashMap<Oid, Rc<[u8]>>>,
     unwritten: RefCell<Vec<MadeObject>>,
+    weight: Cell<usize>,
 }
 
 impl Made {
@@ -33,6 +34,7 @@ impl Made {
         let id = Oid::hash_object(kind, &bytes).map_err(GitError::during(format!("making a {kind}")))?;
         let bytes: Rc<[u8]> = bytes.into();
         if self.by_id.borrow_mut().insert(id, bytes.clone()).is_none() {
+            self.weight.set(self.weight.get() + bytes.len());
             self.unwritten.borrow_mut().push(MadeObject { id, kind, bytes });
         }
         Ok(id)
@@ -50,7 +52,7 @@ impl Made {
 
     /// How many bytes are in memory.
     pub(super) fn weight(&self) -> usize {
-        self.by_id.borrow().values().map(|bytes| bytes.len()).sum()
+        self.weight.get()
     }
 }
 

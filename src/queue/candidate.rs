@@ -2,6 +2,7 @@
 //!
 //! Makes objects in memory and moves nothing, so that a turn can be taken back. A conflict is a value.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::entry::{Change, Entry, Strategy};
@@ -10,15 +11,15 @@ use super::message;
 use super::record::Step;
 use super::{QueueError, inspect};
 use crate::event::LandedBy;
-use crate::git::{Base, CommitInfo, Identity, Merged, NewCommit, Session, Signature, Staged, shown};
+use crate::git::{Base, CommitInfo, Differences, Identity, Merged, NewCommit, Session, Signature, Staged, shown};
 use crate::names::{CommitId, TreeId};
 
 /// What entries land on: the tip, or the end of the chain that is being made.
 #[derive(Clone, Debug)]
 pub(super) struct Ground {
     pub(super) tip: CommitId,
-    /// A commit with the same ancestors, as far as candidates can share them.
-    pub(super) history: CommitId,
+    /// Commits that together have its ancestors, as far as candidates can share them; all of them are on the disk.
+    pub(super) history: Vec<CommitId>,
 }
 
 /// A conflict, with what it takes to explain it.
@@ -58,11 +59,11 @@ type Early<T> = Result<Result<T, Turn>, QueueError>;
 /// Lets `entry` take its turn on `ground`.
 pub(super) fn turn(session: &Session, entry: &Entry, ground: &Ground, who: &Identity) -> Result<Turn, QueueError> {
     let (from, to) = ends(entry);
-    let changes = session.differences(&session.tree_of(from)?, &session.tree_of(to)?)?;
-    if let Some(objection) = inspect::objection(session, &changes)? {
+    let whole = Whole::of(session, session.tree_of(from)?, session.tree_of(to)?)?;
+    if let Some(objection) = inspect::objection(session, &whole.changes)? {
         return Ok(Turn::Failed(objection));
     }
-    let maker = Maker { session, entry, who };
+    let maker = Maker { session, entry, who, whole };
     let turn = match (entry.change, entry.strategy) {
         (Change::Apply, Strategy::Rebase) => maker.replay(ground)?,
         _ => maker.merge_whole(ground)?,
@@ -77,10 +78,33 @@ fn ends(entry: &Entry) -> (&CommitId, &CommitId) {
     }
 }
 
+/// What the whole candidate changes.
+struct Whole {
+    from: TreeId,
+    to: TreeId,
+    changes: Differences,
+}
+
+impl Whole {
+    fn of(session: &Session, from: TreeId, to: TreeId) -> Result<Self, QueueError> {
+        let changes = session.differences(&from, &to)?;
+        Ok(Self { from, to, changes })
+    }
+
+    /// What differs between two trees: known already, if they are this candidate's ends.
+    fn between(&self, session: &Session, from: &TreeId, to: &TreeId) -> Result<Cow<'_, Differences>, QueueError> {
+        if (from, to) == (&self.from, &self.to) {
+            return Ok(Cow::Borrowed(&self.changes));
+        }
+        Ok(Cow::Owned(session.differences(from, to)?))
+    }
+}
+
 struct Maker<'a> {
     session: &'a Session,
     entry: &'a Entry,
     who: &'a Identity,
+    whole: Whole,
 }
 
 impl Maker<'_> {
@@ -97,7 +121,7 @@ impl Maker<'_> {
         }
         let commits = self.commits(ground)?;
         let mut parents = vec![ground.tip.clone()];
-        if self.entry.strategy == Strategy::Merge && self.entry.change == Change::Apply {
+        if self.entry.is_merge() {
             parents.push(self.entry.head.clone());
         }
         let text = message::of_whole(self.entry, &commits);
@@ -150,14 +174,21 @@ impl Maker<'_> {
     /// A candidate whose base is part of the target merges as git merges; one stacked on something that landed in
     /// another shape, and a reversal, count from their own base.
     fn base<'a>(&self, ground: &'a Ground, from: &'a CommitId) -> Result<Base<'a>, QueueError> {
-        let natural = self.entry.change == Change::Apply && self.session.is_ancestor(from, &ground.history)?;
-        Ok(if natural { Base::Natural { seen_from: &ground.history } } else { Base::Explicit(from) })
+        if self.entry.change == Change::Apply {
+            for seen in &ground.history {
+                if self.session.is_ancestor(from, seen)? {
+                    return Ok(Base::Natural { seen_from: &ground.history });
+                }
+            }
+        }
+        Ok(Base::Explicit(from))
     }
 
     /// What the candidate is made of, oldest first.
     fn commits(&self, ground: &Ground) -> Result<Vec<CommitInfo>, QueueError> {
         const MOST: usize = 10_000;
-        Ok(self.session.commits(&[&self.entry.base, &ground.history], &self.entry.head, MOST)?)
+        let without: Vec<&CommitId> = std::iter::once(&self.entry.base).chain(&ground.history).collect();
+        Ok(self.session.commits(&without, &self.entry.head, MOST)?)
     }
 
     /// By the ladder, and held to the tree law.
@@ -184,7 +215,7 @@ impl Maker<'_> {
         let session = self.session;
         let Some((base, others)) = bases.split_first() else { return Ok(None) };
         let (base, ours) = (session.tree_of(base)?, session.tree_of(ask.ours)?);
-        let theirs = session.differences(&base, &session.tree_of(ask.theirs)?)?;
+        let theirs = self.whole.between(session, &base, &session.tree_of(ask.theirs)?)?;
         let step = session.differences(&ours, &clean.tree)?;
         let mut tip = BTreeMap::new();
         for path in theirs.keys() {

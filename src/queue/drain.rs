@@ -20,7 +20,7 @@ use crate::policy::Backoff;
 use crate::store::FileLock;
 
 /// Entries that share one swap at most.
-const LARGEST_GROUP: usize = 100;
+const LARGEST_GROUP: usize = 256;
 /// After so many lost races in a row a group takes its turn with the branch locked.
 const RACES: u32 = 3;
 /// How often a conflict is looked at again within one drain.

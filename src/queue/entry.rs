@@ -148,6 +148,11 @@ impl Entry {
         id_of(self.number)
     }
 
+    /// Whether its landing has the candidate's own commits as ancestors.
+    pub(crate) fn is_merge(&self) -> bool {
+        self.strategy == Strategy::Merge && self.change == Change::Apply
+    }
+
     /// The ref that holds its head while it has not ended.
     pub(crate) fn keep_ref(&self) -> String {
         format!("refs/wave/keep/{}", self.id())

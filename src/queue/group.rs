@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::candidate::{Ground, Turn, turn};
-use super::entry::{Entry, Strategy};
+use super::entry::Entry;
 use super::landing::{Approval, Landing, Processing, Proposal};
 use super::record::{Intent, Step};
 use super::{QueueError, deferral};
 use crate::event::Deferral;
 use crate::git::{Identity, Session, obstacles, shown};
 use crate::names::{BranchRef, CommitId};
+
+/// So many bytes made in memory are enough for one group; what is left over is the next one's.
+const HEAVIEST: usize = 64 << 20;
 
 /// An entry about to take its turn, and how often it was set aside before.
 #[derive(Clone, Debug)]
@@ -87,10 +90,10 @@ fn chain(
 ) -> Result<Group, Fault> {
     let missing = || QueueError::MissingTarget { target: making.target.clone(), nearest: None };
     let old = session.tip(making.target).map_err(QueueError::from)?.ok_or_else(missing)?;
-    let mut ground = Ground { tip: old.clone(), history: old.clone() };
+    let mut ground = Ground { tip: old.clone(), history: vec![old.clone()] };
     let (mut turns, mut steps) = (Vec::new(), Vec::new());
     for candidate in candidates {
-        if (making.how.give_up)() {
+        if (making.how.give_up)() || session.weight() > HEAVIEST {
             break;
         }
         let landing = if let Some(paths) = dirty.get(&candidate.entry.number) {
@@ -103,8 +106,8 @@ fn chain(
         if let Landing::Landed { commit, tree, landed_by } = &landing {
             let (entry, commit) = (candidate.entry.number, commit.clone());
             ground.tip = commit.clone();
-            if candidate.entry.strategy == Strategy::Merge {
-                ground.history = commit.clone();
+            if candidate.entry.is_merge() {
+                ground.history.push(candidate.entry.head.clone());
             }
             steps.push(Step { entry, commit, tree: tree.clone(), landed_by: *landed_by });
         }
