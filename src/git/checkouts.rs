@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::differences::Differences;
 use super::program::Program;
+use super::untouched::Untouched;
 use super::{GitError, Repository, shown};
 use crate::names::{BranchRef, CommitId};
 
@@ -44,34 +45,64 @@ fn place_of(folder: &Path) -> Option<PathBuf> {
     gitdir.exists().then(|| gitdir.parent().map(Path::to_owned)).flatten()
 }
 
-/// The paths of `checkout` that stand in the way of `changes` from its tip: changed, staged or conflicted by the user,
-/// or untracked where a file is to be written. Sorted; none means that it can be brought along.
-pub(crate) fn obstacles(checkout: &Path, changes: &Differences) -> Result<Vec<String>, GitError> {
-    if changes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut found = unmerged(checkout)?;
-    found.extend(dirty(checkout, changes)?);
-    for (path, change) in changes.iter().filter(|(_, change)| change.after.is_some()) {
-        found.extend(above(checkout, path, changes));
-        if change.before.is_none() {
-            found.extend(untracked_at(checkout, path, changes)?);
-        }
-    }
-    Ok(found.iter().map(|path| shown(path)).collect())
+/// What of the user's keeps a checkout from being brought along.
+#[derive(Debug, Default)]
+pub(crate) struct Obstacles {
+    /// In the middle of a merge git brings nothing along, whatever the path.
+    unmerged: BTreeSet<Vec<u8>>,
+    /// Changed or staged where something is to be written, or untracked there.
+    paths: BTreeSet<Vec<u8>>,
 }
 
-/// In the middle of a merge git brings nothing along, whatever the path.
+impl Obstacles {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unmerged.is_empty() && self.paths.is_empty()
+    }
+
+    /// The paths that are in the way of one part of the changes, sorted.
+    pub(crate) fn to(&self, part: &Differences) -> Vec<String> {
+        let met = self.paths.iter().filter(|path| part.keys().any(|changed| meet(path, changed)));
+        let found: BTreeSet<&Vec<u8>> =
+            if part.is_empty() { BTreeSet::new() } else { self.unmerged.iter().chain(met).collect() };
+        found.into_iter().map(|path| shown(path)).collect()
+    }
+}
+
+/// Whether one is the other, or a folder above it.
+fn meet(a: &[u8], b: &[u8]) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    long.starts_with(short) && (long.len() == short.len() || long[short.len()] == b'/')
+}
+
+/// What stands in `checkout` in the way of `changes` from its tip; nothing means that it can be brought along.
+pub(crate) fn obstacles(checkout: &Path, changes: &Differences) -> Result<Obstacles, GitError> {
+    if changes.is_empty() {
+        return Ok(Obstacles::default());
+    }
+    let known = Untouched::open(checkout);
+    let unmerged = if known.as_ref().is_some_and(Untouched::is_merged) { BTreeSet::new() } else { unmerged(checkout)? };
+    let is_certain = |path: &[u8], change| known.as_ref().is_some_and(|known| known.is_certain(path, change));
+    let unsure = changes.iter().filter(|(path, change)| !is_certain(path, change)).map(|(path, _)| path);
+    let mut paths: BTreeSet<Vec<u8>> = dirty(checkout, &unsure.collect::<Vec<_>>())?.into_iter().collect();
+    for (path, change) in changes.iter().filter(|(_, change)| change.after.is_some()) {
+        paths.extend(above(checkout, path, changes));
+        if change.before.is_none() {
+            paths.extend(untracked_at(checkout, path, changes)?);
+        }
+    }
+    Ok(Obstacles { unmerged, paths })
+}
+
 fn unmerged(checkout: &Path) -> Result<BTreeSet<Vec<u8>>, GitError> {
     let output = Program::new(checkout).args(["ls-files", "--unmerged", "-z", "--full-name"]).run(&[0])?;
     let path = |field: &[u8]| field.iter().position(|byte| *byte == b'\t').map(|tab| field[tab + 1..].to_vec());
     Ok(output.stdout.split(|byte| *byte == 0).filter_map(path).collect())
 }
 
-fn dirty(checkout: &Path, changes: &Differences) -> Result<Vec<Vec<u8>>, GitError> {
+/// Those of `paths` that the user has changed or staged, by git's own look at them.
+fn dirty(checkout: &Path, paths: &[&Vec<u8>]) -> Result<Vec<Vec<u8>>, GitError> {
     let mut found = Vec::new();
     // One argument list holds some 2 MB; a thousand paths stay far below it.
-    let paths: Vec<&Vec<u8>> = changes.keys().collect();
     for some in paths.chunks(1000) {
         let mut git = Program::new(checkout);
         git.option("--literal-pathspecs").option("--no-optional-locks");
@@ -81,14 +112,10 @@ fn dirty(checkout: &Path, changes: &Differences) -> Result<Vec<Vec<u8>>, GitErro
         git.args(some.iter().map(|path| std::ffi::OsStr::from_bytes(path)));
         let output = git.run(&[0])?;
         let fields = output.stdout.split(|byte| *byte == 0).filter(|field| field.len() > 3);
-        found.extend(fields.filter(|field| in_the_way(&field[3..], changes)).map(|field| field[3..].to_vec()));
+        // A pathspec also matches what lies below it; only what the landing touches matters.
+        found.extend(fields.map(|field| field[3..].to_vec()).filter(|path| some.contains(&path)));
     }
     Ok(found)
-}
-
-/// A pathspec also matches what lies below it; only what the landing touches matters.
-fn in_the_way(path: &[u8], changes: &Differences) -> bool {
-    changes.contains_key(path)
 }
 
 /// A file or a link where a folder above `path` has to be, unless the landing itself removes it.
@@ -130,10 +157,14 @@ fn at(checkout: &Path, path: &[u8]) -> PathBuf {
 /// Moves index and files of `checkout` from `old` to `new`, keeping every change of the user's that is not in the way.
 /// Done twice, it does nothing the second time.
 pub(crate) fn bring_along(checkout: &Path, old: &CommitId, new: &CommitId) -> Result<(), GitError> {
-    // Exit 1 says that some files are dirty, which they may be.
-    Program::new(checkout).args(["update-index", "--refresh"]).run(&[0, 1])?;
-    Program::new(checkout).args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]).run(&[0])?;
-    Ok(())
+    let read_tree =
+        || Program::new(checkout).args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]).run(&[0]).map(drop);
+    read_tree().or_else(|_| {
+        // It takes a file that was only touched for a changed one, until the index is refreshed, which costs a look at
+        // every file. Exit 1 says that some files are dirty, which they may be.
+        Program::new(checkout).args(["update-index", "--refresh"]).run(&[0, 1])?;
+        read_tree()
+    })
 }
 
 /// What [`bring_along`] runs, for people to run by hand.

@@ -25,19 +25,16 @@ impl Repository {
     /// None where only git knows: configuration by other ways than its files, conditions that libgit2 does not read, and
     /// names that git would tidy.
     fn configured(&self) -> Option<Identity> {
-        if std::env::vars_os().any(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_CONFIG")) {
-            return None;
+        let given = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
+        let mut name = given("GIT_COMMITTER_NAME");
+        let mut email = given("GIT_COMMITTER_EMAIL");
+        if name.is_none() || email.is_none() {
+            let files = Files::open(self)?;
+            name = name.or_else(|| files.value(["committer.name", "user.name"]));
+            email = email.or_else(|| files.value(["committer.email", "user.email"]));
         }
-        let config = self.open().ok()?.config().and_then(|mut config| config.snapshot()).ok()?;
-        let conditional = config.entries(Some("^includeif\\.hasconfig")).ok()?.next().is_some();
-        let part = |variable: &str, keys: [&str; 2]| {
-            let given = std::env::var(variable).ok().filter(|value| !value.is_empty());
-            let found = given.or_else(|| keys.into_iter().find_map(|key| config.get_string(key).ok()));
-            found.filter(|value| is_tidy(value))
-        };
-        let name = part("GIT_COMMITTER_NAME", ["committer.name", "user.name"])?;
-        let email = part("GIT_COMMITTER_EMAIL", ["committer.email", "user.email"])?;
-        (!conditional).then_some(Identity { name, email })
+        let tidy = |value: &String| is_tidy(value);
+        Some(Identity { name: name.filter(tidy)?, email: email.filter(tidy)? })
     }
 
     fn identity_by_git(&self) -> Result<Identity, GitError> {
@@ -51,6 +48,41 @@ impl Repository {
         parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| GitError::Answer {
             command: "var GIT_COMMITTER_IDENT".to_owned(),
             detail: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        })
+    }
+}
+
+/// The configuration's files, where they are all that git would read.
+struct Files {
+    config: git2::Config,
+    with_system: bool,
+}
+
+impl Files {
+    fn open(repository: &Repository) -> Option<Self> {
+        let mut names = std::env::vars_os().map(|(name, _)| name.into_encoded_bytes());
+        if names.any(|name| name.starts_with(b"GIT_CONFIG") && name != b"GIT_CONFIG_NOSYSTEM") {
+            return None;
+        }
+        let config = repository.open().ok()?.config().and_then(|mut config| config.snapshot()).ok()?;
+        if config.entries(Some("^includeif\\.hasconfig")).ok()?.next().is_some() {
+            return None;
+        }
+        Some(Self { config, with_system: std::env::var_os("GIT_CONFIG_NOSYSTEM").is_none() })
+    }
+
+    /// The value of the first of `keys` that has one, from the file that overrules the others.
+    fn value(&self, keys: [&str; 2]) -> Option<String> {
+        keys.into_iter().find_map(|key| {
+            let mut found = None;
+            let entries = self.config.entries(Some(&format!("^{}$", key.replace('.', "\\.")))).ok()?;
+            // In the order in which they overrule one another.
+            let _ = entries.for_each(|entry| {
+                if self.with_system || entry.level() != git2::ConfigLevel::System {
+                    found = entry.value().ok().map(str::to_owned);
+                }
+            });
+            found
         })
     }
 }

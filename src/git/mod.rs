@@ -32,6 +32,7 @@ mod snapshot;
 mod stale;
 mod swap;
 mod tree_edit;
+mod untouched;
 mod version;
 mod weight;
 mod worktree;

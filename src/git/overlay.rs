@@ -73,13 +73,20 @@ fn laid(reader: &Reader<'_>, known: &mut Known, [base, ours, theirs]: [Oid; 3]) 
     Ok(tree)
 }
 
+/// What becomes of one name.
+enum Name<'r> {
+    Is(Option<&'r Record<'r>>),
+    /// All have a folder there, and the three are to be laid together.
+    Folder(&'r [u8]),
+}
+
 struct Laying<'a> {
     reader: &'a Reader<'a>,
 }
 
 impl Laying<'_> {
     /// The folder that base, ours and theirs have here; none if nothing is left in it.
-    fn tree(&mut self, [base, ours, theirs]: [Option<Oid>; 3]) -> Result<Option<Oid>, Stop> {
+    fn tree(&self, [base, ours, theirs]: [Option<Oid>; 3]) -> Result<Option<Oid>, Stop> {
         if base == theirs {
             return Ok(ours);
         }
@@ -97,7 +104,13 @@ impl Laying<'_> {
         let trees = trees.each_ref().map(Vec::as_slice);
         let mut merged = Vec::with_capacity(bytes[1].as_ref().map_or(0, |bytes| bytes.len()) + 64);
         for row in side_by_side(trees) {
-            self.name(row, trees, &mut merged)?;
+            match self.name(row, trees)? {
+                Name::Is(record) => merged.extend_from_slice(record.map_or(&[], |record| record.bytes)),
+                Name::Folder(name) => {
+                    let below = self.tree(row.map(|record| record.map(Record::id)))?;
+                    below.into_iter().for_each(|below| write_tree_record(&mut merged, name, below));
+                }
+            }
         }
         if merged.is_empty() {
             return Ok(None);
@@ -105,37 +118,27 @@ impl Laying<'_> {
         Ok(Some(self.reader.made.add(ObjectType::Tree, merged)?))
     }
 
-    /// One name, appended to `merged` as it comes out.
-    fn name(
-        &mut self,
-        [base, ours, theirs]: [Option<&Record<'_>>; 3],
+    fn name<'r>(
+        &self,
+        [base, ours, theirs]: [Option<&'r Record<'r>>; 3],
         trees: [&[Record<'_>]; 3],
-        merged: &mut Vec<u8>,
-    ) -> Result<(), Stop> {
-        let mut put = |record: Option<&Record<'_>>| merged.extend_from_slice(record.map_or(&[], |record| record.bytes));
+    ) -> Result<Name<'r>, Stop> {
         let same = |a: Option<&Record<'_>>, b: Option<&Record<'_>>| a.map(|a| a.bytes) == b.map(|b| b.bytes);
         if same(base, theirs) {
-            return Ok(put(ours));
+            return Ok(Name::Is(ours));
         }
         let name = theirs.or(base).map(|record| record.name).unwrap_or_default();
         if (theirs.is_none() || base.is_none()) && is_swapped([base, ours, theirs], trees, name) {
             return Err(Stop::AskGit);
         }
         if same(base, ours) {
-            return Ok(put(theirs));
+            return Ok(Name::Is(theirs));
         }
         if same(ours, theirs) {
-            self.removes_nothing(base, ours)?;
-            return Ok(put(ours));
+            return self.removes_nothing(base, ours).map(|()| Name::Is(ours));
         }
         match [base, ours, theirs] {
-            [_, Some(ours), Some(theirs)] if ours.is_tree() && base.is_none_or(Record::is_tree) => {
-                let below = self.tree([base.map(Record::id), Some(ours.id()), Some(theirs.id())])?;
-                if let Some(below) = below {
-                    write_tree_record(merged, name, below);
-                }
-                Ok(())
-            }
+            [_, Some(ours), Some(_)] if ours.is_tree() && base.is_none_or(Record::is_tree) => Ok(Name::Folder(name)),
             _ => Err(Stop::AskGit),
         }
     }

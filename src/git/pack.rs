@@ -150,3 +150,44 @@ fn index(places: &[Place], pack: &[u8; 20]) -> Vec<u8> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(first: u8, offset: u64) -> Place {
+        let mut id = [7; 20];
+        id[0] = first;
+        Place { id: Oid::from_bytes(&id).unwrap(), offset, crc: u32::from(first) }
+    }
+
+    fn word(index: &[u8], at: usize) -> u32 {
+        u32::from_be_bytes(index[at..at + 4].try_into().unwrap())
+    }
+
+    #[test]
+    fn an_offset_beyond_31_bits_stands_in_the_large_table() {
+        let far = LARGE + 5;
+        let index = index(&[place(1, 12), place(1, far), place(9, LARGE - 1)], &[0; 20]);
+        let counts = |first: usize| word(&index, 8 + 4 * first);
+        assert_eq!([counts(0), counts(1), counts(8), counts(9), counts(255)], [0, 2, 2, 3, 3]);
+        let offsets = 8 + 4 * 256 + 3 * 20 + 3 * 4;
+        assert_eq!(word(&index, offsets), 12);
+        assert_eq!(word(&index, offsets + 4), 0x8000_0000);
+        assert_eq!(word(&index, offsets + 8), 0x7fff_ffff);
+        assert_eq!(index[offsets + 12..offsets + 20], far.to_be_bytes());
+        assert_eq!(index.len(), offsets + 20 + 40);
+    }
+
+    #[test]
+    fn a_size_of_any_length_is_read_back_from_its_header() {
+        for size in [0, 15, 16, 2047, 2048, 1 << 20, usize::MAX >> 8] {
+            let header = header(2, size);
+            let (first, rest) = header.split_first().unwrap();
+            let low = usize::from(first & 15);
+            let read = rest.iter().enumerate().fold(low, |sum, (n, byte)| sum | usize::from(byte & 127) << (4 + 7 * n));
+            assert_eq!((first >> 4 & 7, read), (2, size));
+            assert!(header.iter().rev().skip(1).all(|byte| byte & 128 != 0) && header.last().unwrap() & 128 == 0);
+        }
+    }
+}

@@ -179,12 +179,13 @@ fn in_the_way(group: &Group, checkouts: &[PathBuf]) -> Result<BTreeMap<u64, Vec<
     let old = group.session.tree_of(&group.old)?;
     for checkout in checkouts {
         let whole = group.session.differences(&old, &group.session.tree_of(&group.new)?)?;
-        if obstacles(checkout, &whole)?.is_empty() {
+        let obstacles = obstacles(checkout, &whole)?;
+        if obstacles.is_empty() {
             continue;
         }
         let mut before = old.clone();
         for step in &group.steps {
-            let paths = obstacles(checkout, &group.session.differences(&before, &step.tree)?)?;
+            let paths = obstacles.to(&group.session.differences(&before, &step.tree)?);
             if !paths.is_empty() {
                 found.entry(step.entry).or_default().extend(paths);
             }

@@ -1,0 +1,66 @@
+//! Which files of a checkout are certainly as its index has them: by the index alone, without starting git.
+//!
+//! Says "certain" only where every recorded mark of a file is still the same. All else is left to git to look at.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use git2::{IndexEntry, RepositoryOpenFlags as Flags};
+
+use super::Id;
+use super::differences::{Change, Item};
+
+/// A checkout's index, as it was when it was opened.
+pub(super) struct Untouched {
+    checkout: PathBuf,
+    index: git2::Index,
+    /// Seconds and nanoseconds: a file that changed no earlier may have changed after it was looked at.
+    written: (i64, i64),
+}
+
+impl Untouched {
+    /// None where libgit2 cannot read the index (a split or sparse one).
+    pub(super) fn open(checkout: &Path) -> Option<Self> {
+        let none: [&Path; 0] = [];
+        let repo = git2::Repository::open_ext(checkout, Flags::NO_SEARCH, none).ok()?;
+        let index = repo.index().ok()?;
+        let file = std::fs::symlink_metadata(index.path()?).ok()?;
+        Some(Self { checkout: checkout.to_owned(), index, written: (file.mtime(), file.mtime_nsec()) })
+    }
+
+    /// Whether no path is in conflict.
+    pub(super) fn is_merged(&self) -> bool {
+        !self.index.has_conflicts()
+    }
+
+    /// Whether index and file at `path` are what the tip has there, before the change.
+    pub(super) fn is_certain(&self, path: &[u8], change: &Change) -> bool {
+        let relative = Path::new(std::ffi::OsStr::from_bytes(path));
+        match (self.index.get_path(relative, 0), change.before) {
+            (None, None) => true,
+            (Some(entry), Some(before)) => is_of(&entry, before) && self.is_unchanged(&entry, relative),
+            _ => false,
+        }
+    }
+
+    fn is_unchanged(&self, entry: &IndexEntry, relative: &Path) -> bool {
+        let Ok(file) = std::fs::symlink_metadata(self.checkout.join(relative)) else { return false };
+        let cut = |value: u64| value & u64::from(u32::MAX);
+        let time = |time: git2::IndexTime| (i64::from(time.seconds()), i64::from(time.nanoseconds()));
+        let is_file = file.is_file() || file.is_symlink();
+        is_file
+            && time(entry.mtime) == (file.mtime(), file.mtime_nsec())
+            && time(entry.ctime) == (file.ctime(), file.ctime_nsec())
+            && time(entry.mtime) < self.written
+            && u64::from(entry.file_size) == cut(file.size())
+            && u64::from(entry.ino) == cut(file.ino())
+            && (entry.uid, entry.gid) == (file.uid(), file.gid())
+    }
+}
+
+/// Flags that make git look past a file are not for us to judge.
+fn is_of(entry: &IndexEntry, item: Item) -> bool {
+    let plain = entry.flags_extended == 0 && entry.flags & 0x8000 == 0;
+    plain && entry.mode == item.mode && Id::from_bytes(entry.id.as_bytes()) == Some(item.id)
+}

@@ -1,0 +1,135 @@
+//! The landing engine from outside: what it starts, who it names, what it leaves alone.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
+
+mod common;
+
+use common::TestRepo;
+use serde_json::Value;
+
+fn add(repo: &TestRepo, ticket: &str, head: &str, more: &[&str]) {
+    let args = [&["queue", "add", "--onto", "main", "--ticket", ticket, head], more].concat();
+    repo.wave(&args).exits(0);
+}
+
+#[test]
+fn an_overlay_starts_no_program() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.git(&["switch", "-q", "--detach"]);
+    let heads: Vec<String> =
+        ["a", "b/c", "b/d"].iter().map(|path| repo.candidate(&base, path, &[(path, Some("x"))])).collect();
+    let empty = repo.home().join("no programs here");
+    std::fs::create_dir(&empty).unwrap();
+    let wave = |args: &[&str]| {
+        let output = repo.wave_command(repo.root(), args).env("PATH", &empty).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for head in &heads {
+        wave(&["queue", "add", "--ticket", head, "--onto", "main", head]);
+    }
+    let said = wave(&["--json", "queue", "process", "--onto", "main"]);
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|line| line["state"] == "landed" && line["landed_by"] == "overlay"), "{said}");
+    assert_eq!(repo.git(&["ls-tree", "-r", "--name-only", "main"]), "README\na\nb/c\nb/d");
+    repo.assert_tidy();
+}
+
+#[test]
+fn the_committer_is_whom_git_would_name() {
+    let repo = TestRepo::new();
+    repo.git(&["switch", "-q", "--detach"]);
+    let user = "[user]\n\tname = Ann\n\temail = ann@example.com\n";
+    let included = repo.home().join("included");
+    std::fs::write(&included, "[user]\n\tname = Inc\n").unwrap();
+    let include = format!("{user}[includeIf \"gitdir:{}/\"]\n\tpath = {}\n", repo.root().display(), included.display());
+    let by_remote = format!("{user}[includeIf \"hasconfig:remote.*.url:x\"]\n\tpath = {}\n", included.display());
+    let configurations = [
+        user.to_owned(),
+        format!("{user}[committer]\n\tname = Commit Ter\n"),
+        user.replace("Ann", "Ann Jr."),
+        user.replace("Ann", "  Ann <x>  "),
+        include,
+        by_remote,
+    ];
+    repo.git(&["remote", "add", "origin", "x"]);
+    let environments: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("GIT_COMMITTER_NAME", "Env")],
+        &[("GIT_COMMITTER_NAME", "Env."), ("GIT_COMMITTER_EMAIL", "env@example.com")],
+        &[("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "user.name"), ("GIT_CONFIG_VALUE_0", "Count")],
+    ];
+    for (n, configuration) in configurations.iter().enumerate() {
+        std::fs::write(repo.home().join(".gitconfig"), configuration).unwrap();
+        for (m, environment) in environments.iter().enumerate() {
+            let ticket = format!("t{n}-{m}");
+            add(&repo, &ticket, &repo.candidate("main", &ticket, &[(&ticket, Some("x"))]), &[]);
+            let mut process = repo.wave_command(repo.root(), &["queue", "process", "--onto", "main"]);
+            assert!(process.envs(environment.iter().copied()).status().unwrap().success());
+            let expected = repo.shell(&format!("{} git var GIT_COMMITTER_IDENT", words(environment)));
+            let expected = expected.split("> ").next().unwrap().to_owned() + ">";
+            assert_eq!(
+                repo.git(&["log", "-1", "--format=%cn <%ce>", "main"]),
+                expected,
+                "{configuration} {environment:?}"
+            );
+        }
+    }
+}
+
+/// Assignments, as a shell reads them.
+fn words(environment: &[(&str, &str)]) -> String {
+    environment.iter().map(|(name, value)| format!("{name}='{value}' ")).collect()
+}
+
+#[test]
+fn merges_of_one_group_see_what_the_ones_before_them_brought() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    let first = repo.candidate(&base, "first", &[("a", Some("1\n"))]);
+    let second = repo.candidate(&first, "second", &[("a", Some("2\n")), ("b", Some("x\n"))]);
+    let aside = repo.candidate(&base, "aside", &[("c", Some("x\n"))]);
+    for (ticket, head) in [("first", &first), ("aside", &aside), ("second", &second)] {
+        add(&repo, ticket, head, &["--strategy", "merge"]);
+    }
+    let lines = repo.wave(&["--json", "queue", "process"]).exits(0).json_lines();
+    assert!(lines.iter().all(|line| line["landed_by"] == "overlay"), "{lines:?}");
+    assert_eq!(repo.git(&["show", "main:a"]), "2");
+    assert_eq!(repo.git(&["rev-list", "--count", "--first-parent", "main"]), "4");
+    assert_eq!(repo.git(&["rev-parse", "main^2", "main^^2", "main^^^2"]), format!("{second}\n{aside}\n{first}"));
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.assert_tidy();
+}
+
+#[test]
+fn a_file_of_the_checkout_that_was_only_touched_is_in_nobodys_way() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    add(&repo, "T", &repo.candidate(&base, "x", &[("README", Some("new\n"))]), &[]);
+    let file = std::fs::File::options().append(true).open(repo.path("README")).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(repo.try_git(&["diff-files", "--quiet"]).code, Some(1), "the index takes it for changed");
+    repo.wave(&["queue", "process"]).exits(0);
+    assert_eq!(repo.read("README"), "new\n");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn of_a_group_only_those_in_a_persons_way_wait() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.write("mine/new", "not committed\n");
+    for (ticket, path) in [("free", "a"), ("under", "mine/new/below"), ("at", "mine/new"), ("beside", "mine/other")] {
+        add(&repo, ticket, &repo.candidate(&base, ticket, &[(path, Some("x"))]), &[]);
+    }
+    let lines = repo.wave(&["--json", "queue", "process"]).exits(1).json_lines();
+    let told: Vec<_> = lines.iter().map(|line| (line["ticket"].as_str().unwrap(), line["paths"].to_string())).collect();
+    let waits = "[\"mine/new\"]".to_owned();
+    let lands = "[]".to_owned();
+    let expected = [("under", waits.clone()), ("at", waits), ("free", lands.clone()), ("beside", lands)];
+    for one in &expected {
+        assert!(told.contains(one), "{told:?}");
+    }
+    assert_eq!(repo.read("mine/new"), "not committed\n");
+}
