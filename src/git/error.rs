@@ -140,7 +140,10 @@ impl GitError {
         match self {
             Self::Locked { .. } => true,
             Self::Library { detail, .. } => names_pressure(detail),
-            Self::Program { stderr, .. } => names_lock(stderr) || names_pressure(stderr),
+            // Killed from outside, by the kernel for want of memory most likely: that says nothing of what it was asked.
+            Self::Program { status, stderr, .. } => {
+                status.starts_with("signal") || names_lock(stderr) || names_pressure(stderr)
+            }
             Self::NotRun { source, .. } | Self::Io { source, .. } => is_pressure(source),
             _ => false,
         }
