@@ -314,6 +314,9 @@ impl Drain<'_> {
             let entry = &candidate.entry;
             *self.rounds.entry(entry.number).or_default() += 1;
             if let Landing::Deferred(deferral) = &mut landing {
+                if candidate.before.as_ref().is_some_and(|before| deferral.says_the_same(before)) {
+                    continue;
+                }
                 let rescue_ref = self.queue.rescue(entry)?;
                 **deferral = deferral::held_by((**deferral).clone(), entry, &rescue_ref);
             }
