@@ -162,6 +162,7 @@ impl Session {
             let (from, to) = (self.staging.join(&file), store.join(&file));
             std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
         }
+        let _ = std::fs::remove_dir(&self.staging);
         sync_dir(&store).map_err(|error| GitError::NotSynced { path: store, reason: error.to_string() })
     }
 
