@@ -1,4 +1,4 @@
-//! The worktrees that have a branch checked out: what a landing would run over there, and bringing them along after one.
+//! The worktrees that have a branch checked out, and what a landing would run over there.
 //!
 //! Never stashes, resets or overwrites: git refuses to touch what is not exactly as the old tip has it, and so do we,
 //! before the ref moves. Knows nothing of why a branch moves.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::differences::Differences;
 use super::program::Program;
 use super::{GitError, Repository, shown};
-use crate::names::{BranchRef, CommitId};
+use crate::names::BranchRef;
 
 impl Repository {
     /// Every worktree, the main one first, that has `target` checked out.
@@ -125,18 +125,4 @@ fn untracked_at(checkout: &Path, path: &[u8], changes: &Differences) -> Result<V
 
 fn at(checkout: &Path, path: &[u8]) -> PathBuf {
     checkout.join(std::ffi::OsStr::from_bytes(path))
-}
-
-/// Moves index and files of `checkout` from `old` to `new`, keeping every change of the user's that is not in the way.
-/// Done twice, it does nothing the second time.
-pub(crate) fn bring_along(checkout: &Path, old: &CommitId, new: &CommitId) -> Result<(), GitError> {
-    // Exit 1 says that some files are dirty, which they may be.
-    Program::new(checkout).args(["update-index", "--refresh"]).run(&[0, 1])?;
-    Program::new(checkout).args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]).run(&[0])?;
-    Ok(())
-}
-
-/// What [`bring_along`] runs, for people to run by hand.
-pub(crate) fn bring_along_command(checkout: &Path, old: &CommitId, new: &CommitId) -> String {
-    format!("git -C '{}' read-tree -m -u {old} {new}", checkout.display())
 }
