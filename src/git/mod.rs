@@ -14,6 +14,7 @@ mod found;
 mod history;
 mod hunks;
 mod identity;
+mod litter;
 mod log;
 mod merge;
 mod merge_tree;
