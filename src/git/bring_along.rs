@@ -69,8 +69,7 @@ impl Repository {
             other => other?,
         }
         fs::rename(&copy, &index).map_err(|source| GitError::io(&index, source))?;
-        drop(lock);
-        Ok(())
+        lock.release()
     }
 
     /// Removes files that a killed git has written already: they are what is to be written, or the beginning of it, so that
@@ -151,7 +150,8 @@ fn index_of(checkout: &Path) -> Result<PathBuf, GitError> {
 
 /// The user's `index.lock`, held by us.
 struct IndexLock {
-    at: PathBuf,
+    /// None once it has been let go of: from then on it is somebody else's.
+    at: Option<PathBuf>,
 }
 
 impl IndexLock {
@@ -177,15 +177,25 @@ impl IndexLock {
                 detail: format!("{} is there: another git is at work, or was killed at work", at.display()),
             }),
             Err(source) => Err(GitError::io(&at, source)),
-            Ok(()) => Ok(Self { at }),
+            Ok(()) => Ok(Self { at: Some(at) }),
         }
+    }
+
+    fn release(mut self) -> Result<(), GitError> {
+        if let Some(at) = &self.at {
+            fs::remove_file(at).map_err(|source| GitError::io(at, source))?;
+        }
+        self.at = None;
+        Ok(())
     }
 }
 
 impl Drop for IndexLock {
     fn drop(&mut self) {
-        // One that cannot be removed is taken over the next time.
-        let _ = fs::remove_file(&self.at);
+        // One that cannot be removed is taken over at the next try.
+        if let Some(at) = &self.at {
+            let _ = fs::remove_file(at);
+        }
     }
 }
 

@@ -15,27 +15,19 @@ impl Repository {
     /// Removes them, where they are old enough.
     pub(crate) fn clear_litter(&self) -> Result<(), GitError> {
         let objects = self.common_dir().join("objects");
-        for folder in below(&objects) {
-            let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let kind = match name {
-                "pack" => ".tmp-",
-                name if name.len() == 2 => "tmp_object_git2_",
-                _ => continue,
-            };
-            for file in below(&folder).filter(|file| is_called(file, kind) && is_old(file)) {
-                match std::fs::remove_file(&file) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(GitError::io(&file, error));
-                    }
-                    _ => {}
-                }
+        let packs = below(&objects.join("pack")).filter(|file| is_called(file, ".tmp-"));
+        let loose = below(&objects).filter(|file| is_called(file, "tmp_object_git2_"));
+        for file in packs.chain(loose).filter(|file| is_old(file)) {
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(GitError::io(&file, error)),
+                _ => {}
             }
         }
         Ok(())
     }
 }
 
-fn below(folder: &Path) -> impl Iterator<Item = PathBuf> {
+fn below(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 

@@ -75,7 +75,7 @@ impl Queue {
             (drain.tell)(Told::Warning(warning));
         }
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
-        let judged = self.judge(target, &lock).map(|_| ());
+        let judged = self.judge(target, &lock).map(|_| ()).and_then(|()| self.clear_staging(target));
         ended.and(judged)
     }
 }
@@ -232,7 +232,7 @@ impl Drain<'_> {
         match swapped {
             Ok(Swap::Done) => Ok(Moved::Done),
             Ok(Swap::Lost) => Ok(Moved::Lost),
-            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) if error.is_transient() || error.is_machines() => Err(error.into()),
             Err(error) => Ok(Moved::Refused(error.to_string())),
         }
     }

@@ -61,6 +61,10 @@ impl Queue {
             return Ok(Settled::default());
         };
         let verdict = verdict(&intent, &self.seen(&intent, &entries)?);
+        if !verdict.landed.is_empty() {
+            // Whoever moved the ref may have been killed before it was on the disk.
+            self.repo.sync_objects()?;
+        }
         let checkouts = self.repo.checkouts_of(target)?;
         let folder = self.desk(target);
         for checkout in &checkouts {
@@ -128,8 +132,8 @@ impl Queue {
         names
     }
 
-    /// Half a pack that a killed landing left; its folder is ours while we hold the landing lock.
-    fn clear_staging(&self, target: &BranchRef) -> Result<(), QueueError> {
+    /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.
+    pub(super) fn clear_staging(&self, target: &BranchRef) -> Result<(), QueueError> {
         let folder = self.staging(target);
         match std::fs::remove_dir_all(&folder) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -171,9 +175,9 @@ impl Queue {
         for checkout in checkouts {
             let mut tries = 0;
             while let Err(error) = self.repo.bring_along(checkout, along, desk) {
-                // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though.
-                if error.is_transient()
-                    && tries < 6
+                // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
+                // fault has its second chance too: the checkout would show the landing undone.
+                if tries < if error.is_transient() { 6 } else { 2 }
                     && let Some(delay) = Backoff::INFRASTRUCTURE.delay(tries, 0.5)
                 {
                     tries += 1;
