@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::store::is_pressure;
+use crate::store::{is_damage, is_pressure};
 
 /// A refusal by the repository, by git, or by the machine under them.
 #[derive(Debug, Error)]
@@ -140,8 +140,32 @@ impl GitError {
         match self {
             Self::Locked { .. } => true,
             Self::Library { detail, .. } => names_pressure(detail),
-            Self::Program { stderr, .. } => names_lock(stderr) || names_pressure(stderr),
+            // Killed from outside, by the kernel for want of memory most likely: that says nothing of what it was asked.
+            Self::Program { status, stderr, .. } => {
+                status.starts_with("signal") || names_lock(stderr) || names_pressure(stderr)
+            }
             Self::NotRun { source, .. } | Self::Io { source, .. } => is_pressure(source),
+            _ => false,
+        }
+    }
+
+    /// Whether the machine is broken, or lets nothing be written: no ticket's fault, and no other would fare better.
+    #[must_use]
+    pub(crate) fn is_machines(&self) -> bool {
+        match self {
+            Self::Library { detail, .. } => names_damage(detail),
+            Self::Program { stderr, .. } => names_damage(stderr),
+            Self::NotRun { source, .. } | Self::Io { source, .. } => is_damage(source),
+            Self::NotSynced { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether something was written that may not be on the disk.
+    pub(super) fn names_sync(&self) -> bool {
+        match self {
+            Self::NotSynced { .. } => true,
+            Self::Library { detail: text, .. } | Self::Program { stderr: text, .. } => text.contains("fsync"),
             _ => false,
         }
     }
@@ -168,6 +192,10 @@ fn names_lock(text: &str) -> bool {
     ["index.lock", "Unable to create '", "cannot lock ref", "failed to lock file", "packed-refs.lock"]
         .iter()
         .any(|sign| text.contains(sign))
+}
+
+fn names_damage(text: &str) -> bool {
+    ["Input/output error", "Read-only file system", "fsync"].iter().any(|sign| text.contains(sign))
 }
 
 fn names_pressure(text: &str) -> bool {

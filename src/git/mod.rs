@@ -3,6 +3,7 @@
 //! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
 //! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
 
+mod bring_along;
 mod checkouts;
 mod commit;
 mod conversion;
@@ -15,6 +16,7 @@ mod history;
 mod hunks;
 mod id;
 mod identity;
+mod litter;
 mod log;
 mod merge;
 mod merge_tree;
@@ -37,7 +39,8 @@ mod version;
 mod weight;
 mod worktree;
 
-pub(crate) use checkouts::{bring_along, bring_along_command, obstacles};
+pub(crate) use bring_along::{Along, Begun, Desk, bring_along_command, let_go_of_index};
+pub(crate) use checkouts::obstacles;
 #[cfg(test)]
 pub(crate) use differences::Change;
 pub(crate) use differences::{Differences, Item, LINK};

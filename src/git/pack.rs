@@ -64,6 +64,8 @@ impl Pack {
             write_synced(&from, bytes)?;
             std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
         }
+        // Gone, unless somebody else's pack stands in it.
+        let _ = std::fs::remove_dir(staging);
         sync_dir(store).map_err(|error| GitError::NotSynced { path: store.to_owned(), reason: error.to_string() })
     }
 }

@@ -27,9 +27,15 @@ impl Repository {
         }
     }
 
-    /// Clears the lock of a ref of ours, once nobody lets go of it.
-    pub(crate) fn clear_lock_of_hold(&self, refname: &str) -> Result<(), GitError> {
-        clear_abandoned(&self.lock_of(refname))
+    /// Clears every lock on a ref of ours that nobody lets go of. Costs a look at some folders, and waits only if there is one.
+    pub(crate) fn clear_locks_of_ours(&self) -> Result<(), GitError> {
+        let locks = locks_below(&self.common_dir().join("refs/wave"));
+        std::thread::scope(|scope| {
+            let watches: Vec<_> = locks.iter().map(|lock| scope.spawn(|| clear_abandoned(lock))).collect();
+            watches
+                .into_iter()
+                .try_for_each(|watch| watch.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
     }
 
     /// Runs `change` on a ref of ours; a lock on it that nobody lets go of is cleared.
@@ -50,6 +56,21 @@ impl Repository {
     fn lock_of(&self, refname: &str) -> PathBuf {
         self.common_dir().join(format!("{refname}.lock"))
     }
+}
+
+fn locks_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut locks, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(at).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "lock") {
+                locks.push(path);
+            }
+        }
+    }
+    locks
 }
 
 /// Waits until the lock is gone or another one; removes it if it stays the same.

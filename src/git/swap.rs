@@ -94,7 +94,9 @@ impl Session {
 
     fn whatever_was_said(&self, to: &Move<'_>, swapped: Result<Swap, GitError>) -> Result<Swap, GitError> {
         match swapped {
-            // A reflog that could not be written, say, comes after the ref has moved: the ref itself decides.
+            // A reflog that could not be written, say, comes after the ref has moved: the ref itself decides. But a ref that
+            // could not be synced is not acknowledged, and not synced again here: recovery judges it.
+            Err(error) if error.names_sync() => Err(error),
             Err(error) => match self.tip(to.target) {
                 Ok(Some(tip)) if tip == *to.new => Ok(Swap::Done),
                 Ok(Some(tip)) if tip == *to.old => Err(error),

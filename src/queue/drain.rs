@@ -14,7 +14,7 @@ use super::record::{Record, Step};
 use super::register::Queue;
 use super::{QueueError, deferral};
 use crate::event::DeferralReason;
-use crate::git::{Identity, Move, Session, Swap, Turn};
+use crate::git::{Begun, Identity, Move, Session, Swap, Turn};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -75,7 +75,7 @@ impl Queue {
             (drain.tell)(Told::Warning(warning));
         }
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
-        let judged = self.judge(target).map(|_| ());
+        let judged = self.judge(target, &lock).map(|_| ()).and_then(|()| self.clear_staging(target));
         ended.and(judged)
     }
 }
@@ -191,7 +191,7 @@ impl Drain<'_> {
             Moved::Stale => return Ok(Round::Again),
             Moved::Refused(reason) => return self.refused(group, &reason),
         }
-        for warning in self.queue.bring_along(&checkouts, &group.intent(self.target)) {
+        for warning in self.queue.bring_along(&checkouts, &group.intent(self.target), Begun::No, lock) {
             (self.tell)(Told::Warning(warning));
         }
         self.finish(&group.steps, group.turns)?;
@@ -232,7 +232,7 @@ impl Drain<'_> {
         match swapped {
             Ok(Swap::Done) => Ok(Moved::Done),
             Ok(Swap::Lost) => Ok(Moved::Lost),
-            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) if error.is_transient() || error.is_machines() => Err(error.into()),
             Err(error) => Ok(Moved::Refused(error.to_string())),
         }
     }
@@ -314,6 +314,9 @@ impl Drain<'_> {
             let entry = &candidate.entry;
             *self.rounds.entry(entry.number).or_default() += 1;
             if let Landing::Deferred(deferral) = &mut landing {
+                if candidate.before.as_ref().is_some_and(|before| deferral.says_the_same(before)) {
+                    continue;
+                }
                 let rescue_ref = self.queue.rescue(entry)?;
                 **deferral = deferral::held_by((**deferral).clone(), entry, &rescue_ref);
             }

@@ -2,7 +2,6 @@
 //!
 //! Each change is decided and written under one short lock. Knows nothing of merging.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,8 +80,7 @@ impl Queue {
     /// The branches that have something to do, sorted: entries that wait for their turn, or what a crash left of
     /// landings.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
-        let held: BTreeSet<String> =
-            self.hold_files().iter().map(|name| name.trim_end_matches(".lock").to_owned()).collect();
+        let held = self.holds();
         let read = self.refreshed()?;
         let unsettled =
             |one: &Standing| read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str());

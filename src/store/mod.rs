@@ -9,9 +9,9 @@ mod journal;
 mod lock;
 mod probe;
 
-pub use atomic::{private_dir, sync_dir, write_atomic};
+pub use atomic::{clear_unfinished, private_dir, sync_dir, write_atomic};
 pub use error::StoreError;
-pub(crate) use error::is_pressure;
+pub(crate) use error::{is_damage, is_pressure};
 pub use holder::Holder;
 pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
