@@ -13,11 +13,17 @@ const OURS: &str = "refs/wave/";
 impl Repository {
     /// The commit that `target` points to; none if there is no such branch.
     pub fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.tip(target);
+        }
         tip_in(&self.open()?, target)
     }
 
     /// The commit that `rev` names, tags peeled.
     pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.resolve(rev);
+        }
         let repo = self.open()?;
         let object = match repo.revparse_single(rev) {
             Ok(object) => object,
@@ -38,6 +44,9 @@ impl Repository {
     /// Holds `at` by `refname`, which must be below `refs/wave/`; moves the ref if it is there.
     pub fn hold(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
         ours(refname)?;
+        if let Some(git) = self.plumbing() {
+            return self.past_stale_lock(refname, || git.hold(refname, at));
+        }
         let at_oid = super::oid(at)?;
         self.past_stale_lock(refname, || {
             let made = self.open()?.reference(refname, at_oid, true, "held by git-wave").map(|_| ());
@@ -47,7 +56,9 @@ impl Repository {
 
     /// The same, and the ref is not lost in a power cut; see [`Repository::sync_objects`] for what it holds.
     pub fn hold_durably(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
-        durably(|| self.hold(refname, at))
+        durably(|| self.hold(refname, at))?;
+        // Git syncs no folder.
+        if self.plumbing().is_some() { self.sync_objects() } else { Ok(()) }
     }
 
     /// Makes every object durable that any process has written so far.
@@ -58,6 +69,9 @@ impl Repository {
     /// Lets go of `refname`; nothing happens if it is gone already.
     pub fn release(&self, refname: &str) -> Result<(), GitError> {
         ours(refname)?;
+        if let Some(git) = self.plumbing() {
+            return self.past_stale_lock(refname, || git.release(refname));
+        }
         self.past_stale_lock(refname, || {
             let repo = self.open()?;
             let found = repo.find_reference(refname).and_then(|mut reference| reference.delete());
@@ -77,6 +91,9 @@ impl Repository {
     }
 
     pub(super) fn held_below(&self, prefix: &str) -> Result<Vec<(String, CommitId)>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.held_below(prefix);
+        }
         let during = || GitError::during(format!("listing {prefix}"));
         let repo = self.open()?;
         let mut found = Vec::new();

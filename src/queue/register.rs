@@ -82,7 +82,7 @@ impl Queue {
     /// landings.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
         let held: BTreeSet<String> =
-            self.hold_files().iter().map(|name| name.trim_end_matches(".lock").to_owned()).collect();
+            self.standing_holds()?.iter().map(|name| name.trim_end_matches(".lock").to_owned()).collect();
         let read = self.refreshed()?;
         let unsettled =
             |one: &Standing| read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str());

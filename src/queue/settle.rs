@@ -72,11 +72,10 @@ impl Queue {
         Ok(Settled { landed: told.collect(), warnings })
     }
 
-    /// Holds of entries that have ended: killed between a record and the release, one of them stays. Looks only where a
-    /// hold stands as a file of its own, which costs next to nothing.
+    /// Holds of entries that have ended: killed between a record and the release, one of them stays.
     fn release_ended(&self) -> Result<(), QueueError> {
         let (locks, ids): (Vec<String>, Vec<String>) =
-            self.hold_files().into_iter().partition(|name| name.ends_with(".lock"));
+            self.standing_holds()?.into_iter().partition(|name| name.ends_with(".lock"));
         for entry in locks.iter().filter_map(|name| name.strip_suffix(".lock")) {
             self.repo.clear_lock_of_hold(&format!("refs/wave/keep/{entry}"))?;
         }
@@ -107,12 +106,9 @@ impl Queue {
         fault.map(|fault| format!("the packs of many landings could not be folded: {fault}"))
     }
 
-    /// The files that stand in the folder of holds, sorted: ids of entries, and locks on them.
-    pub(super) fn hold_files(&self) -> Vec<String> {
-        let folder = std::fs::read_dir(self.repo.common_dir().join("refs/wave/keep")).into_iter().flatten();
-        let mut names: Vec<String> = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-        names.sort();
-        names
+    /// What stands in the folder of holds, sorted: ids of entries, and locks on them.
+    pub(super) fn standing_holds(&self) -> Result<Vec<String>, QueueError> {
+        Ok(self.repo.standing_in("refs/wave/keep/")?)
     }
 
     /// Half a pack that a killed landing left; its folder is ours while we hold the landing lock.
