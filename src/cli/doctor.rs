@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::{CliError, Exit, Face};
 use crate::config::Config;
-use crate::git::{Repository, program_version};
+use crate::git::{Engine, Repository, program_version};
 use crate::run::measure;
 use crate::store::probe;
 
@@ -50,7 +50,14 @@ pub(crate) fn run(_args: &Args, face: &Face) -> Result<Exit, CliError> {
     let mut checks = vec![git()];
     match Repository::discover(&face.cwd) {
         Ok(repo) => {
-            checks.extend([repository(&repo), branch(&repo), identity(&repo), state(&repo), worktrees(&repo)]);
+            checks.extend([
+                repository(&repo),
+                engine(&repo),
+                branch(&repo),
+                identity(&repo),
+                state(&repo),
+                worktrees(&repo),
+            ]);
             checks.extend([configuration(&repo), machine(repo.root())]);
         }
         Err(error) => {
@@ -90,6 +97,16 @@ fn git() -> Check {
 fn repository(repo: &Repository) -> Check {
     let kind = if repo.is_bare() { "bare" } else { "with a checkout" };
     Check::ok("repository", format!("{} ({kind})", repo.root().display()))
+}
+
+fn engine(repo: &Repository) -> Check {
+    Check::ok(
+        "engine",
+        match repo.engine() {
+            Engine::Library => "libgit2, and git where a merge needs it".to_owned(),
+            Engine::Program { because, .. } => format!("git alone, which costs some time: libgit2 says {because:?}"),
+        },
+    )
 }
 
 fn branch(repo: &Repository) -> Check {

@@ -16,6 +16,9 @@ use crate::names::BranchRef;
 impl Repository {
     /// Every worktree, the main one first, that has `target` checked out.
     pub(crate) fn checkouts_of(&self, target: &BranchRef) -> Result<Vec<PathBuf>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.checkouts_of(target);
+        }
         let mut found = Vec::new();
         if !self.is_bare() && is_on(&self.common_dir().join("HEAD"), target) {
             found.push(self.root().to_owned());

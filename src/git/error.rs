@@ -188,7 +188,7 @@ impl GitError {
 }
 
 /// Both libgit2 and git say it in words; git's exit code says only 128.
-fn names_lock(text: &str) -> bool {
+pub(super) fn names_lock(text: &str) -> bool {
     ["index.lock", "Unable to create '", "cannot lock ref", "failed to lock file", "packed-refs.lock"]
         .iter()
         .any(|sign| text.contains(sign))

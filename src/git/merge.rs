@@ -2,7 +2,7 @@
 //!
 //! Judges nothing: the tree law does, in another room. Moves no ref.
 
-use super::engine::Session;
+use super::engine::{By, Session};
 use super::merge_tree::{self, Answer, Staged};
 use super::overlay;
 use super::session::Library;
@@ -65,17 +65,19 @@ impl Session {
             Base::Natural { seen_from } => self.merge_bases(theirs, seen_from)?,
             Base::Explicit(base) => vec![base.clone()],
         };
-        if let Some(tree) = self.library.overlay(&bases, ours, theirs)? {
-            return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
+        if let By::Library(library) = &self.by {
+            if let Some(tree) = library.overlay(&bases, ours, theirs)? {
+                return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
+            }
+            // git reads objects from the disk only.
+            library.persist()?;
         }
-        // git reads objects from the disk only.
-        self.persist()?;
         let explicit = match base {
             Base::Natural { .. } => None,
             Base::Explicit(base) => Some(base),
         };
         let answer = merge_tree::merge(&self.folder, explicit, ours, theirs)?;
-        self.library.unsynced.set(true);
+        self.git_wrote();
         Ok(match answer {
             Answer::Clean(tree) => Merged::Clean { tree, by: LandedBy::Merge, bases },
             Answer::Conflict(staged) => Merged::Conflict { staged, bases },

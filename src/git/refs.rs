@@ -2,6 +2,8 @@
 //!
 //! Moves no branch: that is the landing's compare-and-swap. Knows nothing of why a commit is held.
 
+use std::collections::BTreeSet;
+
 use git2::ErrorCode;
 
 use super::durable::{durably, sync_objects};
@@ -21,11 +23,17 @@ pub(crate) struct Hold {
 impl Repository {
     /// The commit that `target` points to; none if there is no such branch.
     pub fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.tip(target);
+        }
         tip_in(&self.open()?, target)
     }
 
     /// The commit that `rev` names, tags peeled.
     pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.resolve(rev);
+        }
         let repo = self.open()?;
         let object = match repo.revparse_single(rev) {
             Ok(object) => object,
@@ -46,6 +54,9 @@ impl Repository {
     /// Holds `at` by `refname`, which must be below `refs/wave/`; moves the ref if it is there.
     pub fn hold(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
         ours(refname)?;
+        if let Some(git) = self.plumbing() {
+            return self.past_stale_lock(refname, || git.hold(refname, at));
+        }
         let at_oid = super::oid(at)?;
         self.past_stale_lock(refname, || {
             let made = self.open()?.reference(refname, at_oid, true, "held by git-wave").map(|_| ());
@@ -55,7 +66,9 @@ impl Repository {
 
     /// The same, and the ref is not lost in a power cut; see [`Repository::sync_objects`] for what it holds.
     pub fn hold_durably(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
-        durably(|| self.hold(refname, at))
+        durably(|| self.hold(refname, at))?;
+        // Git syncs no folder.
+        if self.plumbing().is_some() { self.sync_objects() } else { Ok(()) }
     }
 
     /// Makes every object durable that any process has written so far.
@@ -70,14 +83,36 @@ impl Repository {
 
     /// Lets go of every one of `holds`; nothing happens where one is gone already.
     pub(crate) fn release_all(&self, holds: &[Hold]) -> Result<(), GitError> {
-        let repo = self.open()?;
         for hold in holds {
             ours(&hold.name)?;
+        }
+        if let Some(git) = self.plumbing() {
+            return git.release_all(holds);
+        }
+        let repo = self.open()?;
+        for hold in holds {
             self.past_stale_lock(&hold.name, || {
                 release_in(&repo, hold).map_err(GitError::during(format!("releasing {}", hold.name)))
             })?;
         }
         Ok(())
+    }
+
+    /// The names of our refs right below `folder`, which ends in a slash. Where refs are files they are read as such, by
+    /// name alone: looking at every commit through libgit2 would cost more.
+    pub(crate) fn standing_in(&self, folder: &str) -> Result<BTreeSet<String>, GitError> {
+        let mut names: BTreeSet<String> = if self.is_reftable() {
+            self.held(folder)?.into_iter().filter_map(|(name, _)| Some(name.strip_prefix(folder)?.to_owned())).collect()
+        } else {
+            let found = std::fs::read_dir(self.common_dir().join(folder)).into_iter().flatten().flatten();
+            let files = found.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+            let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
+            let packed = packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(folder));
+            let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+            names.chain(packed.map(str::to_owned)).collect()
+        };
+        names.retain(|name| !name.contains('/') && !name.ends_with(".lock"));
+        Ok(names)
     }
 
     /// Every ref of ours whose name begins with `prefix`, sorted by name.
@@ -87,6 +122,9 @@ impl Repository {
     }
 
     pub(super) fn held_below(&self, prefix: &str) -> Result<Vec<(String, CommitId)>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.held_below(prefix);
+        }
         let during = || GitError::during(format!("listing {prefix}"));
         let repo = self.open()?;
         let mut found = Vec::new();

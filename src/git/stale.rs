@@ -15,12 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Repository {
     /// Clears the lock that a landing of ours on `target` left when it was killed. `new` is what it was to write: a lock
-    /// that says so is ours for certain; an empty one is watched for a while first; any other is left alone.
+    /// that says so is ours for certain; an empty one, and that of tables, is watched for a while first; any other is left
+    /// alone.
     ///
     /// The caller holds the landing lock and knows of an open intent.
     pub(crate) fn clear_lock_of_landing(&self, target: &BranchRef, new: &CommitId) -> Result<(), GitError> {
         let lock = self.lock_of(target.as_str());
         match std::fs::read_to_string(&lock) {
+            Ok(_) if self.is_reftable() => clear_abandoned(&lock),
             Ok(text) if text.trim() == new.as_str() => remove(&lock),
             Ok(text) if text.is_empty() => clear_abandoned(&lock),
             _ => Ok(()),
@@ -53,8 +55,10 @@ impl Repository {
         }
     }
 
+    /// Tables have one lock, whatever the ref.
     fn lock_of(&self, refname: &str) -> PathBuf {
-        self.common_dir().join(format!("{refname}.lock"))
+        let name = if self.is_reftable() { "reftable/tables.list.lock" } else { &format!("{refname}.lock") };
+        self.common_dir().join(name)
     }
 }
 
@@ -81,11 +85,21 @@ fn clear_abandoned(lock: &Path) -> Result<(), GitError> {
     let until = Instant::now() + PATIENCE;
     while first.is_some() && identity() == first {
         if Instant::now() >= until {
-            return remove(lock);
+            return if is_open(lock) { Ok(()) } else { remove(lock) };
         }
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
+}
+
+/// Whether some process that we may look at has the file open, as its owner has: the one lock of tables may be anybody's.
+/// Where there is no `/proc`, nobody.
+fn is_open(lock: &Path) -> bool {
+    let Ok(found) = std::fs::metadata(lock) else { return false };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let descriptors = processes.flat_map(|process| std::fs::read_dir(process.path().join("fd")).into_iter().flatten());
+    let mut open = descriptors.flatten().filter_map(|descriptor| std::fs::metadata(descriptor.path()).ok());
+    open.any(|open| (open.dev(), open.ino()) == (found.dev(), found.ino()))
 }
 
 fn remove(lock: &Path) -> Result<(), GitError> {

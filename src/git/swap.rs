@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::durable::durably;
-use super::engine::Session;
+use super::engine::{By, Session};
 use super::program::{Hooks, Program};
 use super::refs::tip_in;
 use super::session::Library;
 use super::{GitError, Identity, Repository, oid};
 use crate::names::{BranchRef, CommitId};
+use crate::store::FileLock;
 
 /// A move of a branch, to be made only if it still points to `old`.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Move<'a> {
     /// For the reflog.
     pub(crate) message: &'a str,
     pub(crate) by: &'a Identity,
+    /// The landing lock, under which the branch is moved.
+    pub(crate) held: &'a FileLock,
 }
 
 /// What came of it.
@@ -77,17 +80,20 @@ impl Session {
         self.whatever_was_said(to, transaction.commit().map_err(during()).map(|()| Swap::Done))
     }
 
-    /// Whether a hook wants to see the move: then git must make it, and a turn cannot be had.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.library.transaction_hook().is_some()
+    /// Whether git itself must make the move: a hook wants to see it, or there is no other engine. Then a turn cannot be
+    /// had.
+    pub(crate) fn is_moved_by_git(&self) -> bool {
+        match &self.by {
+            By::Library(library) => library.transaction_hook().is_some(),
+            By::Program(_) => true,
+        }
     }
 
     /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
     pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
-        let swapped = if self.library.transaction_hook().is_some() {
-            swap_by_git(&self.folder, to)
-        } else {
-            self.library.swap_here(to)
+        let swapped = match &self.by {
+            By::Library(library) if !self.is_moved_by_git() => library.swap_here(to),
+            _ => swap_by_git(&self.folder, to),
         };
         self.whatever_was_said(to, swapped)
     }
@@ -98,7 +104,7 @@ impl Session {
             // could not be synced is not acknowledged, and not synced again here: recovery judges it.
             Err(error) if error.names_sync() => Err(error),
             Err(error) => match self.tip(to.target) {
-                Ok(Some(tip)) if tip == *to.new => Ok(Swap::Done),
+                Ok(Some(tip)) if tip == *to.new => self.folder.sync_objects().map(|()| Swap::Done),
                 Ok(Some(tip)) if tip == *to.old => Err(error),
                 Ok(_) => Ok(Swap::Lost),
                 Err(_) => Err(error),
@@ -137,13 +143,16 @@ impl Library {
     }
 }
 
-/// Made by git, which runs the hook.
+/// Made by git, which runs the hook. It holds the landing lock until it has ended: killed before it, we must not find the
+/// branch unmoved and have it move then.
 fn swap_by_git(folder: &Repository, to: &Move<'_>) -> Result<Swap, GitError> {
     let mut git = Program::with_hooks(folder.root(), Hooks::On);
     git.git_dir(folder.common_dir());
-    git.option("-c").option("core.fsync=reference,loose-object");
+    git.option("-c").option("core.fsync=reference,loose-object").guarded_by(to.held)?;
     git.env("GIT_COMMITTER_NAME", &to.by.name).env("GIT_COMMITTER_EMAIL", &to.by.email);
     git.args(["update-ref", "-m", to.message, to.target.as_str(), to.new.as_str(), to.old.as_str()]);
     git.run(&[0])?;
+    // Git syncs the ref, but not the folders that name it.
+    folder.sync_objects()?;
     Ok(Swap::Done)
 }

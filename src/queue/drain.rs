@@ -146,10 +146,10 @@ impl Drain<'_> {
         }
     }
 
-    /// A round that nobody can outrun. Where a hook must see the move, git makes it and it is a race as before.
+    /// A round that nobody can outrun. Where git makes the move it is a race as before.
     fn exclusive_round(&mut self, lock: &FileLock) -> Result<Round, Fault> {
         let session = Session::open(&self.queue.repo, &self.queue.staging(self.target)).map_err(QueueError::from)?;
-        if session.is_watched() {
+        if session.is_moved_by_git() {
             let delay = Backoff::INFRASTRUCTURE.delay(0, self.jitter.next());
             self.pause(delay.unwrap_or_default());
             return self.round(lock, None);
@@ -224,7 +224,14 @@ impl Drain<'_> {
             several => format!("wave: land {several} entries, the first {}", self.first_ticket(group)),
         };
         let message = message.replace(|c: char| c.is_control(), " ");
-        let to = Move { target: self.target, old: &group.old, new: &group.new, message: &message, by: &self.who };
+        let to = Move {
+            target: self.target,
+            old: &group.old,
+            new: &group.new,
+            message: &message,
+            by: &self.who,
+            held: lock,
+        };
         let swapped = match turn {
             Some(turn) => group.session.swap_in(turn, &to),
             None => group.session.swap(&to),

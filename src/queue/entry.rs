@@ -11,6 +11,9 @@ use crate::event::{Deferral, LandedBy};
 use crate::names::{BranchRef, CommitId, EntryId, RunId, TicketId, TreeId};
 use crate::plan::Priority;
 
+/// Where the refs are that hold entries which have not ended.
+pub(super) const KEEP: &str = "refs/wave/keep/";
+
 /// How a candidate becomes part of the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -155,7 +158,7 @@ impl Entry {
 
     /// The ref that holds its head while it has not ended.
     pub(crate) fn keep_ref(&self) -> String {
-        format!("refs/wave/keep/{}", self.id())
+        format!("{KEEP}{}", self.id())
     }
 
     /// Order of landing: priority, then age.

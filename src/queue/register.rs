@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::book::{Book, Standing};
-use super::entry::{Added, Entry, EntryState, EntryView, NewEntry};
+use super::entry::{Added, Entry, EntryState, EntryView, KEEP, NewEntry};
 use super::record::Record;
 use super::{QueueError, message};
 use crate::git::{Hold, Repository};
@@ -80,7 +80,7 @@ impl Queue {
     /// The branches that have something to do, sorted: entries that wait for their turn, or what a crash left of
     /// landings.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
-        let held = self.holds();
+        let held = self.repo.standing_in(KEEP)?;
         let read = self.refreshed()?;
         let unsettled =
             |one: &Standing| read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str());

@@ -2,12 +2,12 @@
 //!
 //! Runs under the landing lock, at the start of every drain. Done twice, it does nothing the second time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::book::Book;
-use super::entry::Entry;
+use super::entry::{Entry, KEEP};
 use super::landing::{Landing, Outcome, outcome};
 use super::record::{Intent, Record, Step};
 use super::recovery::{Checkouts, Seen, verdict};
@@ -18,8 +18,6 @@ use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
 use crate::policy::Backoff;
 use crate::store::{FileLock, StoreError};
 
-/// Where holds are; one for each entry, by its id.
-const KEEP: &str = "refs/wave/keep/";
 /// How long a git may take to end whose git-wave was killed; it holds the landing lock until then.
 const SURVIVORS: Duration = Duration::from_secs(10);
 /// So many packs more are worth folding.
@@ -87,14 +85,14 @@ impl Queue {
     /// Lets go of what a kill left of holds: locks on them, those of entries that have ended, and those that no entry came to.
     pub fn sweep(&self) -> Result<(), QueueError> {
         self.repo.clear_locks_of_ours()?;
-        let ids: Vec<EntryId> = self.holds().iter().map(EntryId::new).collect();
+        let ids: Vec<EntryId> = self.repo.standing_in(KEEP)?.iter().map(EntryId::new).collect();
         let needed = |book: &Book, id: &EntryId| book.by_id(id).is_some_and(|one| !one.state.is_ended());
         if self.look(|book| ids.iter().all(|id| needed(book, id)))? {
             return Ok(());
         }
         // Under the journal's lock: a hold without an entry may be that of an entry which is being written just now.
         self.change(|book| {
-            for id in self.holds().iter().map(EntryId::new).filter(|id| !needed(book, id)) {
+            for id in self.repo.standing_in(KEEP)?.iter().map(EntryId::new).filter(|id| !needed(book, id)) {
                 self.repo.release(&format!("{KEEP}{id}"))?;
             }
             Ok((Vec::new(), ()))
@@ -115,19 +113,6 @@ impl Queue {
         let noted = std::fs::write(&note, self.repo.pack_count().to_string());
         let fault = folded.err().map(|error| error.to_string()).or_else(|| noted.err().map(|error| error.to_string()));
         fault.map(|fault| format!("the packs of many landings could not be folded: {fault}"))
-    }
-
-    /// Ids of entries that have a hold, as the files of git's refs say: looking through libgit2 would cost more.
-    pub(super) fn holds(&self) -> BTreeSet<String> {
-        let common = self.repo.common_dir();
-        let folder = std::fs::read_dir(common.join(KEEP)).into_iter().flatten().flatten();
-        let files = folder.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-        let mut names: BTreeSet<String> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.retain(|name| !name.ends_with(".lock"));
-        let packed = std::fs::read_to_string(common.join("packed-refs")).unwrap_or_default();
-        let packed = packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(KEEP));
-        names.extend(packed.filter(|name| !name.contains('/')).map(str::to_owned));
-        names
     }
 
     /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.
