@@ -58,6 +58,7 @@ impl Repository {
     /// Lets go of `refname`; nothing happens if it is gone already.
     pub fn release(&self, refname: &str) -> Result<(), GitError> {
         ours(refname)?;
+        self.unpack_ref(refname)?;
         self.past_stale_lock(refname, || {
             let repo = self.open()?;
             let found = repo.find_reference(refname).and_then(|mut reference| reference.delete());
