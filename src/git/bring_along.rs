@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::differences::{self, Item};
 use super::history::find;
+use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
 use super::program::Program;
 use super::{GitError, Repository};
@@ -49,7 +50,7 @@ impl Repository {
     /// it does nothing the second time.
     pub(crate) fn bring_along(&self, checkout: &Path, along: Along<'_>, desk: Desk<'_>) -> Result<(), GitError> {
         let index = index_of(checkout)?;
-        let lock = IndexLock::take(&index, desk.folder)?;
+        let lock = lock_index(&index, desk.folder)?;
         let copy = desk.folder.join("index");
         copied(&index, &copy).map_err(|source| GitError::io(&index, source))?;
         let git = |args: &[&str], expected: &[i32]| {
@@ -133,13 +134,6 @@ pub(crate) fn let_go_of_index(checkout: &Path, desk: Desk<'_>) -> Result<(), Git
     take_back(&at, &mark(desk.folder))
 }
 
-fn take_back(lock: &Path, mark: &[u8]) -> Result<(), GitError> {
-    if fs::read(lock).is_ok_and(|text| text == mark) {
-        fs::remove_file(lock).map_err(|source| GitError::io(lock, source))?;
-    }
-    Ok(())
-}
-
 /// With its time: by that, git tells which files may have changed since without showing it.
 fn copied(index: &Path, copy: &Path) -> std::io::Result<()> {
     match fs::copy(index, copy) {
@@ -160,55 +154,17 @@ fn index_of(checkout: &Path) -> Result<PathBuf, GitError> {
     Ok(checkout.join(OsStr::from_bytes(to)).join("index"))
 }
 
-/// The user's `index.lock`, held by us.
-struct IndexLock {
-    /// None once it has been let go of: from then on it is somebody else's.
-    at: Option<PathBuf>,
-}
-
-impl IndexLock {
-    /// Takes it. One that a killed process left which had the same folder is taken over: it says so.
-    fn take(index: &Path, folder: &Path) -> Result<Self, GitError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| GitError::io(&path, source)
-        };
-        let at = index.with_extension("lock");
-        let mark = mark(folder);
-        take_back(&at, &mark)?;
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(GitError::io(folder, error)),
-            _ => {}
-        }
-        fs::create_dir_all(folder).map_err(io(folder))?;
-        let held = folder.join("held");
-        fs::write(&held, &mark).map_err(io(&held))?;
-        match fs::hard_link(&held, &at) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(GitError::Locked {
-                operation: format!("locking {}", index.display()),
-                detail: format!("{} is there: another git is at work, or was killed at work", at.display()),
-            }),
-            Err(source) => Err(GitError::io(&at, source)),
-            Ok(()) => Ok(Self { at: Some(at) }),
-        }
+/// Takes the user's `index.lock`, with the desk cleared.
+fn lock_index(index: &Path, folder: &Path) -> Result<MarkedLock, GitError> {
+    let at = index.with_extension("lock");
+    let text = mark(folder);
+    take_back(&at, &text)?;
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(GitError::io(folder, error)),
+        _ => {}
     }
-
-    fn release(mut self) -> Result<(), GitError> {
-        if let Some(at) = &self.at {
-            fs::remove_file(at).map_err(|source| GitError::io(at, source))?;
-        }
-        self.at = None;
-        Ok(())
-    }
-}
-
-impl Drop for IndexLock {
-    fn drop(&mut self) {
-        // One that cannot be removed is taken over at the next try.
-        if let Some(at) = &self.at {
-            let _ = fs::remove_file(at);
-        }
-    }
+    fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
+    MarkedLock::take(&at, &folder.join("held"), &text)
 }
 
 /// Says whose lock it is: nobody else uses the folder.

@@ -90,6 +90,8 @@ impl Repository {
             return git.release_all(holds);
         }
         let repo = self.open()?;
+        let going = holds.iter().filter(|hold| is_to_go(&repo, hold));
+        self.unpack_refs(&going.map(|hold| hold.name.as_str()).collect())?;
         for hold in holds {
             self.past_stale_lock(&hold.name, || {
                 release_in(&repo, hold).map_err(GitError::during(format!("releasing {}", hold.name)))
@@ -139,12 +141,16 @@ impl Repository {
     }
 }
 
+fn is_to_go(repo: &git2::Repository, hold: &Hold) -> bool {
+    let Some(only) = &hold.only_at else { return true };
+    repo.find_reference(&hold.name).is_ok_and(|found| found.target().is_some_and(|at| at.to_string() == only.as_str()))
+}
+
 fn release_in(repo: &git2::Repository, hold: &Hold) -> Result<(), git2::Error> {
-    let deleted = repo.find_reference(&hold.name).and_then(|mut found| {
-        let at = found.target().map(|oid| CommitId::new(oid.to_string()));
-        if hold.only_at.is_none() || hold.only_at == at { found.delete() } else { Ok(()) }
-    });
-    match deleted {
+    if !is_to_go(repo, hold) {
+        return Ok(());
+    }
+    match repo.find_reference(&hold.name).and_then(|mut found| found.delete()) {
         Err(error) if error.code() != ErrorCode::NotFound => Err(error),
         _ => Ok(()),
     }

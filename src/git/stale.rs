@@ -31,6 +31,7 @@ impl Repository {
 
     /// Clears every lock on a ref of ours that nobody lets go of. Costs a look at some folders, and waits only if there is one.
     pub(crate) fn clear_locks_of_ours(&self) -> Result<(), GitError> {
+        self.clear_lock_of_packed()?;
         let locks = locks_below(&self.common_dir().join("refs/wave"));
         std::thread::scope(|scope| {
             let watches: Vec<_> = locks.iter().map(|lock| scope.spawn(|| clear_abandoned(lock))).collect();

@@ -85,11 +85,25 @@ impl Repository {
             fs::rename(at, &to).map_err(|e| GitError::io(at, e))?;
         }
         let admin = self.place(at, name).admin;
-        match fs::symlink_metadata(&admin) {
-            Ok(found) if found.is_dir() => fs::remove_dir_all(&admin).map_err(|e| GitError::io(&admin, e))?,
-            Ok(_) => fs::remove_file(&admin).map_err(|e| GitError::io(&admin, e))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(GitError::io(&admin, error)),
+        if present(&admin)? {
+            // Moved away whole, as a killed removal of its files would leave what is no worktree and nobody looks for.
+            let gone = self.gone();
+            private_dir(&gone).map_err(store)?;
+            fs::rename(&admin, unused(&gone, name)).map_err(|e| GitError::io(&admin, e))?;
+        }
+        self.clear_gone()
+    }
+
+    /// Where folders of worktrees go that are being removed.
+    fn gone(&self) -> PathBuf {
+        self.common_dir().join("wave/slots/gone")
+    }
+
+    fn clear_gone(&self) -> Result<(), GitError> {
+        let gone = self.gone();
+        match fs::remove_dir_all(&gone) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(GitError::io(&gone, error)),
+            _ => {}
         }
         // As git does with the last one; it fails while there are others.
         let _ = fs::remove_dir(self.common_dir().join("worktrees"));
@@ -162,9 +176,11 @@ impl Repository {
         Place { repository: self, name: name.to_owned(), at, admin }
     }
 
-    /// Waits until nobody adds or removes a worktree, not even a git whose runner was killed.
+    /// Waits until nobody adds or removes a worktree, not even a git whose runner was killed, and ends a removal that was
+    /// cut off.
     pub fn settle_worktrees(&self) -> Result<(), GitError> {
-        self.adding().map(drop)
+        let _adding = self.adding()?;
+        self.clear_gone()
     }
 
     /// Held while a worktree is added or removed: git's own do race (1 to 5 of 24 fail).
