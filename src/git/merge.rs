@@ -33,7 +33,12 @@ pub(crate) enum Merged {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// It would.
-    Clean,
+    Clean {
+        /// The tree that would be landed, which need not be written.
+        tree: TreeId,
+        /// How it was merged.
+        by: LandedBy,
+    },
     /// It would not.
     Conflict {
         /// Git's conflicted paths.
@@ -48,7 +53,7 @@ impl Repository {
         let from =
             if session.is_ancestor(base, tip)? { Base::Natural { seen_from: tip } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {
-            Merged::Clean { .. } => Probe::Clean,
+            Merged::Clean { tree, by, .. } => Probe::Clean { tree, by },
             Merged::Conflict { staged, .. } => {
                 let paths = merge_tree::paths_of(&staged);
                 Probe::Conflict { paths: paths.iter().map(|path| super::shown(path)).collect() }
