@@ -34,7 +34,12 @@ pub(crate) enum Merged {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// It would.
-    Clean,
+    Clean {
+        /// The tree that would be landed, which need not be written.
+        tree: TreeId,
+        /// How it was merged.
+        by: LandedBy,
+    },
     /// It would not.
     Conflict {
         /// Git's conflicted paths.
@@ -49,7 +54,7 @@ impl Repository {
         let seen_from = std::slice::from_ref(tip);
         let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {
-            Merged::Clean { .. } => Probe::Clean,
+            Merged::Clean { tree, by, .. } => Probe::Clean { tree, by },
             Merged::Conflict { staged, .. } => {
                 let paths = merge_tree::paths_of(&staged);
                 Probe::Conflict { paths: paths.iter().map(|path| super::shown(path)).collect() }

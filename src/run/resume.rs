@@ -313,7 +313,7 @@ fn still_lands(
         return Ok(true);
     }
     let tip = target_tip(repo, settings)?;
-    Ok(matches!(repo.probe(&tip, &view.base, &view.head)?, Probe::Clean))
+    Ok(matches!(repo.probe(&tip, &view.base, &view.head)?, Probe::Clean { .. }))
 }
 
 fn hand_over(record: &RunRecord, id: &TicketId, view: &EntryView) -> Result<(), RunError> {

@@ -153,6 +153,13 @@ impl TestRepo {
         said(&self.command("git", &self.root).args(args).output().unwrap())
     }
 
+    /// Git in the worktree, not started yet.
+    pub fn git_command(&self, args: &[&str]) -> Command {
+        let mut command = self.command("git", &self.root);
+        command.args(args);
+        command
+    }
+
     /// Runs a line of `sh` in the worktree; it must succeed.
     #[track_caller]
     pub fn shell(&self, line: &str) -> String {
