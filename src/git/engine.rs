@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::differences::{Differences, Item};
 use super::history::{commit_info_in, is_ancestor_in, merge_bases_in};
 use super::plumbing::Plumbing;
+use super::program::Program;
 use super::refs::tip_in;
 use super::session::{Library, NewCommit};
 use super::{CommitInfo, GitError, Repository};
@@ -32,7 +33,7 @@ impl Session {
     /// Opens `folder`; packs are written in `staging`, which belongs to this session alone.
     pub(crate) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
         let by = match folder.plumbing() {
-            Some(git) => By::Program(git),
+            Some(git) => By::Program(git.apart_in(staging)?),
             None => By::Library(Box::new(Library::open(folder, staging)?)),
         };
         Ok(Self { folder: folder.clone(), staging: staging.to_owned(), by })
@@ -139,6 +140,14 @@ impl Session {
         match &self.by {
             By::Library(library) => library.walk(without, head, most),
             By::Program(git) => git.walk(without, head, most),
+        }
+    }
+
+    /// Git, where this session reads and writes.
+    pub(super) fn git(&self) -> Program {
+        match &self.by {
+            By::Library(_) => self.folder.program(),
+            By::Program(git) => git.git(),
         }
     }
 

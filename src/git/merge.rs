@@ -81,7 +81,7 @@ impl Session {
             Base::Natural { .. } => None,
             Base::Explicit(base) => Some(base),
         };
-        let answer = merge_tree::merge(&self.folder, explicit, ours, theirs)?;
+        let answer = merge_tree::merge(&mut self.git(), explicit, ours, theirs)?;
         self.git_wrote();
         Ok(match answer {
             Answer::Clean(tree) => Merged::Clean { tree, by: LandedBy::Merge, bases },

@@ -9,6 +9,7 @@ use git2::RepositoryOpenFlags as Flags;
 
 use super::GitError;
 use super::plumbing::{self, Plumbing};
+use super::program::Program;
 use crate::names::BranchRef;
 
 /// A repository, by its paths. Opens libgit2 inside each blocking call, so that it can go to any thread.
@@ -132,6 +133,13 @@ impl Repository {
     pub fn branches(&self) -> Result<Vec<String>, GitError> {
         let refs = self.held_below("refs/heads/")?;
         Ok(refs.into_iter().filter_map(|(name, _)| Some(name.strip_prefix("refs/heads/")?.to_owned())).collect())
+    }
+
+    /// Git, addressing the common folder.
+    pub(super) fn program(&self) -> Program {
+        let mut git = Program::new(self.root());
+        git.git_dir(self.common_dir());
+        git
     }
 
     /// Opens libgit2 on the common folder: refs and objects are the same from every worktree.

@@ -87,7 +87,7 @@ impl Library {
     pub(super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
         if self.signs {
             self.persist()?;
-            let id = super::commit::signed(&self.folder, new)?;
+            let id = super::commit::signed(&mut self.folder.program(), new)?;
             self.unsynced.set(true);
             return Ok(id);
         }

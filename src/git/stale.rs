@@ -3,6 +3,8 @@
 //! A lock is removed only where nobody but git-wave can be meant: refs of ours, or a branch with an open intent whose
 //! landing lock we hold, so that its owner is dead. A lock of anybody else is waited for, never deleted.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +15,55 @@ use crate::names::{BranchRef, CommitId};
 /// Ref locks are held for milliseconds; the same file after this long belongs to nobody.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a lock says that a turn of ours holds: git's own never say it.
+const OURS: &[u8] = b"git-wave: a turn\n";
+
+/// A branch's lock, as git itself would hold it; let go when it is dropped.
+pub(super) struct TurnLock {
+    /// Open, so that nobody takes it for abandoned.
+    _file: File,
+    path: PathBuf,
+    /// Whether it is the lock of every ref.
+    pub(super) is_for_all: bool,
+}
+
+impl Drop for TurnLock {
+    fn drop(&mut self) {
+        // What stays says that it is ours, and is cleared by the next landing.
+        let _ = remove(&self.path);
+    }
+}
+
 impl Repository {
+    /// Takes the lock of `target`, if nobody has it.
+    pub(super) fn lock_for_turn(&self, target: &BranchRef) -> Result<TurnLock, GitError> {
+        let path = self.lock_of(target.as_str());
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
+        }
+        let mut file = File::create_new(&path).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => GitError::Locked {
+                operation: format!("locking {target}"),
+                detail: format!("{} exists", path.display()),
+            },
+            _ => GitError::io(&path, source),
+        })?;
+        let written = file.write_all(OURS);
+        let lock = TurnLock { _file: file, path, is_for_all: self.is_reftable() };
+        written.map_err(|source| GitError::io(&lock.path, source))?;
+        Ok(lock)
+    }
+
+    /// Clears the lock of a turn on `target` whose owner was killed. The caller holds the landing lock, so that nobody
+    /// else has a turn on it; a turn on another target has the lock of tables open.
+    pub(crate) fn clear_lock_of_turn(&self, target: &BranchRef) -> Result<(), GitError> {
+        let lock = self.lock_of(target.as_str());
+        match std::fs::read(&lock) {
+            Ok(said) if said == OURS && !is_open(&lock) => remove(&lock),
+            _ => Ok(()),
+        }
+    }
+
     /// Clears the lock that a landing of ours on `target` left when it was killed. `new` is what it was to write: a lock
     /// that says so is ours for certain; an empty one, and that of tables, is watched for a while first; any other is left
     /// alone.
@@ -105,7 +155,7 @@ fn is_open(lock: &Path) -> bool {
 
 fn remove(lock: &Path) -> Result<(), GitError> {
     match std::fs::remove_file(lock) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::io(lock, error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(GitError::io(lock, error)),
         _ => Ok(()),
     }
 }

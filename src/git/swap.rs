@@ -12,6 +12,7 @@ use super::engine::{By, Session};
 use super::program::{Hooks, Program};
 use super::refs::tip_in;
 use super::session::Library;
+use super::stale::TurnLock;
 use super::{GitError, Identity, Repository, oid};
 use crate::names::{BranchRef, CommitId};
 use crate::store::FileLock;
@@ -40,7 +41,27 @@ pub(crate) enum Swap {
 
 /// A branch whose lock is ours from before its tip was read: nobody else moves it until the turn is over.
 pub(crate) struct Turn<'r> {
-    transaction: RefCell<Option<git2::Transaction<'r>>>,
+    held: RefCell<Option<Held<'r>>>,
+}
+
+/// By what a branch is held.
+enum Held<'r> {
+    /// libgit2 has its lock, and moves it under it.
+    Transaction(git2::Transaction<'r>),
+    /// We have its lock; git can only move it once we let go, which leaves others a moment.
+    Lock(TurnLock),
+}
+
+impl<'r> Turn<'r> {
+    fn by(held: Held<'r>) -> Self {
+        Self { held: RefCell::new(Some(held)) }
+    }
+
+    /// Once everything is made: lets go of a lock that our own refs need too, that of tables. Others then have a few
+    /// milliseconds, not the whole time that it takes to make a group.
+    pub(crate) fn make_way(&self) {
+        self.held.borrow_mut().take_if(|held| matches!(held, Held::Lock(lock) if lock.is_for_all));
+    }
 }
 
 /// How long a turn is waited for: others hold a ref's lock for milliseconds.
@@ -50,19 +71,30 @@ impl Repository {
     /// Holds the branch's own lock while `run` reads its tip and moves it, so that no race can be lost. Others who want
     /// to move the branch meanwhile find it locked, as they find it while git itself moves it.
     pub(crate) fn exclusively<T>(&self, target: &BranchRef, run: impl FnOnce(&Turn<'_>) -> T) -> Result<T, GitError> {
+        if self.plumbing().is_some() {
+            let lock = patiently(|| self.lock_for_turn(target))?;
+            return Ok(run(&Turn::by(Held::Lock(lock))));
+        }
         durably(|| {
             let repo = self.open()?;
-            let until = Instant::now() + TURN_WAIT;
-            let transaction = loop {
+            let transaction = patiently(|| {
                 let mut transaction = repo.transaction().map_err(GitError::during("opening a transaction"))?;
-                match transaction.lock_ref(target.as_str()).map_err(GitError::during(format!("locking {target}"))) {
-                    Err(GitError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
-                    Err(error) => return Err(error),
-                    Ok(()) => break transaction,
-                }
-            };
-            Ok(run(&Turn { transaction: RefCell::new(Some(transaction)) }))
+                let locked = transaction.lock_ref(target.as_str());
+                locked.map(|()| transaction).map_err(GitError::during(format!("locking {target}")))
+            })?;
+            Ok(run(&Turn::by(Held::Transaction(transaction))))
         })
+    }
+}
+
+/// Tries until the lock is ours, or [`TURN_WAIT`] is over.
+fn patiently<T>(lock: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
+    let until = Instant::now() + TURN_WAIT;
+    loop {
+        match lock() {
+            Err(GitError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
+            other => return other,
+        }
     }
 }
 
@@ -70,8 +102,14 @@ impl Session {
     /// [`Session::swap`] within a turn, where the branch cannot have moved.
     pub(crate) fn swap_in(&self, turn: &Turn<'_>, to: &Move<'_>) -> Result<Swap, GitError> {
         let during = || GitError::during(format!("moving {} to {}", to.target, to.new.short()));
-        let transaction = turn.transaction.borrow_mut().take();
-        let Some(mut transaction) = transaction else { return self.swap(to) };
+        let mut transaction = match turn.held.borrow_mut().take() {
+            Some(Held::Transaction(transaction)) => transaction,
+            Some(Held::Lock(lock)) => {
+                drop(lock);
+                return self.swap(to);
+            }
+            None => return self.swap(to),
+        };
         let who = git2::Signature::now(&to.by.name, &to.by.email).map_err(during())?;
         if self.tip(to.target)?.as_ref() != Some(to.old) {
             return Ok(Swap::Lost);
@@ -80,19 +118,15 @@ impl Session {
         self.whatever_was_said(to, transaction.commit().map_err(during()).map(|()| Swap::Done))
     }
 
-    /// Whether git itself must make the move: a hook wants to see it, or there is no other engine. Then a turn cannot be
-    /// had.
-    pub(crate) fn is_moved_by_git(&self) -> bool {
-        match &self.by {
-            By::Library(library) => library.transaction_hook().is_some(),
-            By::Program(_) => true,
-        }
+    /// Whether a hook wants to see the move, which libgit2 would not show it: then git must make it, and a turn cannot be had.
+    pub(crate) fn is_watched(&self) -> bool {
+        matches!(&self.by, By::Library(library) if library.transaction_hook().is_some())
     }
 
     /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
     pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
         let swapped = match &self.by {
-            By::Library(library) if !self.is_moved_by_git() => library.swap_here(to),
+            By::Library(library) if !self.is_watched() => library.swap_here(to),
             _ => swap_by_git(&self.folder, to),
         };
         self.whatever_was_said(to, swapped)

@@ -39,7 +39,7 @@ impl Repository {
         let place = self.place(at, name);
         {
             let adding = self.adding()?;
-            let mut git = self.program();
+            let mut git = self.for_worktrees();
             git.guarded_by(&adding)?;
             git.args([
                 "-c",
@@ -190,17 +190,18 @@ impl Repository {
         FileLock::acquire(&folder.join("add.lock"), ADD_WAIT, "adding a worktree").map_err(store)
     }
 
-    fn program(&self) -> Program {
-        let mut git = Program::new(self.root());
+    /// Git, for whole worktrees.
+    fn for_worktrees(&self) -> Program {
+        let mut git = self.program();
         git.args(["-c", "submodule.recurse=false", "-c", "checkout.workers=0"]);
         // The other half of a split index would lie where the worktree's own git does not look for it.
-        git.args(["-c", "core.splitIndex=false"]).git_dir(self.common_dir());
+        git.args(["-c", "core.splitIndex=false"]);
         git
     }
 
     /// Git, seeing the worktree's files and index, and nothing else of it.
     pub(super) fn in_worktree(&self, place: &Place<'_>) -> Program {
-        let mut git = self.program();
+        let mut git = self.for_worktrees();
         git.env("GIT_WORK_TREE", place.at).env("GIT_INDEX_FILE", place.admin.join("index"));
         git
     }

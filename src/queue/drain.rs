@@ -65,6 +65,7 @@ impl Queue {
             who,
             jitter: Jitter::seeded(),
             limit: if how.approve.is_some() { 1 } else { LARGEST_GROUP },
+            reach: LARGEST_GROUP,
             rounds: BTreeMap::new(),
             approved: BTreeSet::new(),
             waiting: BTreeMap::new(),
@@ -88,6 +89,8 @@ struct Drain<'a> {
     who: Identity,
     jitter: Jitter,
     limit: usize,
+    /// How many entries a group has at most: fewer the faster others move the target, since a small group is made sooner.
+    reach: usize,
     /// How often each entry had a turn in this drain.
     rounds: BTreeMap<u64, u32>,
     approved: BTreeSet<u64>,
@@ -113,8 +116,14 @@ impl Drain<'_> {
             let round = if lost < RACES { self.round(lock, None) } else { self.exclusive_round(lock) };
             match round {
                 Ok(Round::Idle) => return Ok(()),
-                Ok(Round::Again) => (tries, lost) = (0, 0),
-                Ok(Round::Lost) => lost += 1,
+                Ok(Round::Again) => {
+                    (tries, lost) = (0, 0);
+                    self.reach = (self.reach * 2).min(LARGEST_GROUP);
+                }
+                Ok(Round::Lost) => {
+                    lost += 1;
+                    self.reach = (self.reach / 4).max(1);
+                }
                 Err(fault) if fault.error.is_transient() => self.transient(fault, &mut tries)?,
                 Err(fault) => return Err(fault.error),
             }
@@ -146,10 +155,10 @@ impl Drain<'_> {
         }
     }
 
-    /// A round that nobody can outrun. Where git makes the move it is a race as before.
+    /// A round that nobody can outrun. Where a hook must see the move, git makes it and it is a race as before.
     fn exclusive_round(&mut self, lock: &FileLock) -> Result<Round, Fault> {
         let session = Session::open(&self.queue.repo, &self.queue.staging(self.target)).map_err(QueueError::from)?;
-        if session.is_moved_by_git() {
+        if session.is_watched() {
             let delay = Backoff::INFRASTRUCTURE.delay(0, self.jitter.next());
             self.pause(delay.unwrap_or_default());
             return self.round(lock, None);
@@ -178,6 +187,7 @@ impl Drain<'_> {
             approved: &mut self.approved,
         };
         let group = group::make(session, &candidates, &mut making)?;
+        turn.map(Turn::make_way);
         if group.turns.is_empty() {
             return Ok(Round::Idle);
         }
@@ -286,7 +296,7 @@ impl Drain<'_> {
             }
         }
         candidates.sort_by_key(|candidate| candidate.entry.order());
-        candidates.truncate(self.limit);
+        candidates.truncate(self.limit.min(self.reach));
         Ok(candidates)
     }
 

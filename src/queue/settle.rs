@@ -41,6 +41,7 @@ impl Queue {
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
         self.clear_staging(target)?;
         self.sweep()?;
+        self.repo.clear_lock_of_turn(target)?;
         if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
             self.repo.clear_lock_of_landing(target, &new)?;
         }

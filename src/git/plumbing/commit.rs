@@ -11,7 +11,7 @@ impl Plumbing {
     /// Makes a commit, not durable before [`Plumbing::persist`]; signed where `commit.gpgsign` asks for it.
     pub(in super::super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
         self.unsynced.set(true);
-        if self.signs()? { commit::signed(&self.folder, new) } else { self.store(new) }
+        if self.signs()? { commit::signed(&mut self.git(), new) } else { self.store(new) }
     }
 
     /// Makes a commit that is never signed: what a worker left.

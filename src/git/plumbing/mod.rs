@@ -10,17 +10,20 @@ mod discover;
 mod heads;
 mod history;
 mod objects;
+mod quarantine;
 mod refs;
 mod snapshot;
 mod view;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::path::Path;
 
 use super::durable::sync_objects;
 use super::program::Program;
 use super::{GitError, Repository};
 use batch::Batch;
 pub(super) use discover::discover;
+use quarantine::Quarantine;
 
 /// A repository as the git program shows it.
 pub(super) struct Plumbing {
@@ -29,23 +32,37 @@ pub(super) struct Plumbing {
     batch: RefCell<Option<Batch>>,
     /// Whether git wrote objects, which it does not sync.
     pub(super) unsynced: Cell<bool>,
+    /// Where it writes them; the repository's own store if nowhere else.
+    quarantine: Option<Quarantine>,
     signs: OnceCell<bool>,
 }
 
 impl Plumbing {
     pub(super) fn on(folder: &Repository) -> Self {
         let (batch, unsynced, signs) = (RefCell::default(), Cell::new(false), OnceCell::new());
-        Self { folder: folder.clone(), batch, unsynced, signs }
+        Self { folder: folder.clone(), batch, unsynced, quarantine: None, signs }
     }
 
-    /// Makes every object made so far durable.
+    /// The same, with what is made put apart in `staging` until it is persisted.
+    pub(super) fn apart_in(self, staging: &Path) -> Result<Self, GitError> {
+        let quarantine = Some(Quarantine::open(staging, self.folder.common_dir())?);
+        Ok(Self { quarantine, ..self })
+    }
+
+    /// Makes every object made so far part of the repository, durably.
     pub(super) fn persist(&self) -> Result<(), GitError> {
-        if self.unsynced.replace(false) { sync_objects(self.folder.common_dir()) } else { Ok(()) }
+        if !self.unsynced.replace(false) {
+            return Ok(());
+        }
+        self.quarantine.as_ref().map_or(Ok(()), Quarantine::admit)?;
+        sync_objects(self.folder.common_dir())
     }
 
-    fn git(&self) -> Program {
-        let mut git = Program::new(self.folder.root());
-        git.git_dir(self.folder.common_dir());
+    pub(super) fn git(&self) -> Program {
+        let mut git = self.folder.program();
+        if let Some(quarantine) = &self.quarantine {
+            quarantine.enter(&mut git);
+        }
         git
     }
 
