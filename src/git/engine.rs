@@ -144,18 +144,21 @@ impl Session {
     }
 
     /// Git, where this session reads and writes.
-    pub(super) fn git(&self) -> Program {
+    pub(super) fn git(&self) -> Result<Program, GitError> {
         match &self.by {
-            By::Library(_) => self.folder.program(),
-            By::Program(git) => git.git(),
+            By::Library(library) => library.git(),
+            By::Program(git) => Ok(git.git()),
         }
     }
 
-    /// Git wrote objects for us, which it does not sync.
-    pub(super) fn git_wrote(&self) {
+    /// Makes the tree that git has made part of what this session has made.
+    pub(super) fn take_over(&self, tree: &TreeId) -> Result<(), GitError> {
         match &self.by {
-            By::Library(library) => library.unsynced.set(true),
-            By::Program(git) => git.unsynced.set(true),
+            By::Library(library) => library.take_over(tree.as_str()),
+            By::Program(git) => {
+                git.unsynced.set(true);
+                Ok(())
+            }
         }
     }
 }

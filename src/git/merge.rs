@@ -74,15 +74,15 @@ impl Session {
             if let Some(tree) = library.overlay(&bases, ours, theirs)? {
                 return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
             }
-            // git reads objects from the disk only.
-            library.persist()?;
         }
         let explicit = match base {
             Base::Natural { .. } => None,
             Base::Explicit(base) => Some(base),
         };
-        let answer = merge_tree::merge(&mut self.git(), explicit, ours, theirs)?;
-        self.git_wrote();
+        let answer = merge_tree::merge(&mut self.git()?, explicit, ours, theirs)?;
+        if let Answer::Clean(tree) = &answer {
+            self.take_over(tree)?;
+        }
         Ok(match answer {
             Answer::Clean(tree) => Merged::Clean { tree, by: LandedBy::Merge, bases },
             Answer::Conflict(staged) => Merged::Conflict { staged, bases },

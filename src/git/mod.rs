@@ -3,6 +3,7 @@
 //! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
 //! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
 
+mod apart;
 mod bring_along;
 mod checkouts;
 mod commit;
@@ -29,6 +30,7 @@ mod packs;
 mod place;
 mod plumbing;
 mod program;
+mod quarantine;
 mod records;
 mod refs;
 mod repository;

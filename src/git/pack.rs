@@ -51,6 +51,16 @@ impl Pack {
         Ok(Self { name: hex(&checksum), index: index(&places, &checksum), pack })
     }
 
+    /// Written where nothing has to last.
+    pub(super) fn show(&self, folder: &Path) -> Result<(), GitError> {
+        std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
+        for (ending, bytes) in [("pack", &self.pack), ("idx", &self.index)] {
+            let file = folder.join(format!("pack-{}.{ending}", self.name));
+            std::fs::write(&file, bytes).map_err(|source| GitError::io(&file, source))?;
+        }
+        Ok(())
+    }
+
     /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there. Durable
     /// when this returns.
     pub(super) fn write(&self, staging: &Path, store: &Path) -> Result<(), GitError> {
@@ -101,7 +111,8 @@ fn header(kind: u8, size: usize) -> Vec<u8> {
     header
 }
 
-fn deflated(deflate: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), GitError> {
+/// Appends `bytes` to `out`, compressed.
+pub(super) fn deflated(deflate: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), GitError> {
     deflate.reset();
     loop {
         let read = usize::try_from(deflate.total_in()).expect("it was in memory");

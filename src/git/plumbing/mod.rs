@@ -10,7 +10,6 @@ mod discover;
 mod heads;
 mod history;
 mod objects;
-mod quarantine;
 mod refs;
 mod snapshot;
 mod view;
@@ -20,10 +19,10 @@ use std::path::Path;
 
 use super::durable::sync_objects;
 use super::program::Program;
+use super::quarantine::Quarantine;
 use super::{GitError, Repository};
 use batch::Batch;
 pub(super) use discover::discover;
-use quarantine::Quarantine;
 
 /// A repository as the git program shows it.
 pub(super) struct Plumbing {

@@ -10,8 +10,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::program::Program;
-use super::super::{GitError, worktree};
+use super::program::Program;
+use super::{GitError, worktree};
 use crate::store::private_dir;
 
 /// Gone, with what is in it, when it is dropped. Killed before it, it stays until the staging folder is cleared.
@@ -28,6 +28,11 @@ impl Quarantine {
         let quarantine = Self { folder: staging.join(name), store: common.join("objects") };
         private_dir(&quarantine.folder).map_err(worktree::store)?;
         Ok(quarantine)
+    }
+
+    /// Where its objects are, as in a store.
+    pub(super) fn objects(&self) -> &Path {
+        &self.folder
     }
 
     /// Lets `git` write in here, and read from both.
@@ -79,6 +84,8 @@ impl Quarantine {
 impl Drop for Quarantine {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
+        // Gone too, unless something else stands in it.
+        let _ = self.folder.parent().map(fs::remove_dir);
     }
 }
 
