@@ -54,7 +54,12 @@ fn the_committer_is_whom_git_would_name() {
         by_remote,
     ];
     repo.git(&["remote", "add", "origin", "x"]);
-    let environments: [&[(&str, &str)]; 4] = [
+    let global = repo.home().join("global");
+    std::fs::write(&global, "[user]\n\tname = Global\n").unwrap();
+    let global = global.to_str().unwrap();
+    let environments: [&[(&str, &str)]; 6] = [
+        &[("GIT_CONFIG_GLOBAL", global), ("GIT_COMMITTER_EMAIL", "env@example.com")],
+        &[("GIT_CONFIG_GLOBAL", global), ("GIT_COMMITTER_EMAIL", "env@example.com"), ("GIT_CONFIG_NOSYSTEM", "0")],
         &[],
         &[("GIT_COMMITTER_NAME", "Env")],
         &[("GIT_COMMITTER_NAME", "Env."), ("GIT_COMMITTER_EMAIL", "env@example.com")],
