@@ -9,8 +9,7 @@ use common::TestRepo;
 use git_wave::event::DeferralReason;
 use git_wave::git::Repository;
 use git_wave::names::{BranchRef, CommitId, TicketId};
-use git_wave::plan::Priority;
-use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, Strategy, Told};
+use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, Told};
 use serde_json::Value;
 
 impl TestRepo {
@@ -24,19 +23,8 @@ impl TestRepo {
 }
 
 fn new(ticket: &str, head: &str) -> NewEntry {
-    NewEntry {
-        key: None,
-        ticket: TicketId::new(ticket),
-        title: Some("A title".to_owned()),
-        run: None,
-        target: BranchRef::from_branch("main"),
-        base: None,
-        head: CommitId::new(head),
-        message: None,
-        priority: Priority::default(),
-        strategy: Strategy::Squash,
-        change: Change::Apply,
-    }
+    let title = Some("A title".to_owned());
+    NewEntry { title, ..NewEntry::new(TicketId::new(ticket), BranchRef::from_branch("main"), CommitId::new(head)) }
 }
 
 fn drain(queue: &Queue, how: &Processing<'_>) -> Vec<Landing> {
