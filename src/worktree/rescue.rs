@@ -30,7 +30,7 @@ pub(super) fn rescue(
         return Ok(None);
     }
     let refname = format!("{RESCUE}{name}-{}", head.short());
-    repo.hold(&refname, &head)?;
+    repo.hold_work(&refname, &head)?;
     Ok(Some(refname))
 }
 
