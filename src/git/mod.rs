@@ -10,6 +10,7 @@ mod commit;
 mod conversion;
 mod differences;
 mod durable;
+mod emptied;
 mod engine;
 mod error;
 mod found;
