@@ -70,10 +70,10 @@ impl Session {
             Base::Natural { seen_from } => self.merge_bases(theirs, seen_from)?,
             Base::Explicit(base) => vec![base.clone()],
         };
-        if let By::Library(library) = &self.by {
-            if let Some(tree) = library.overlay(&bases, ours, theirs)? {
-                return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
-            }
+        if let By::Library(library) = &self.by
+            && let Some(tree) = library.overlay(&bases, ours, theirs)?
+        {
+            return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
         }
         let explicit = match base {
             Base::Natural { .. } => None,

@@ -7,6 +7,7 @@ mod apart;
 mod bring_along;
 mod checkouts;
 mod commit;
+mod complete;
 mod conversion;
 mod differences;
 mod durable;
@@ -49,7 +50,7 @@ pub(crate) use bring_along::{Along, Begun, Desk, bring_along_command, let_go_of_
 pub(crate) use checkouts::obstacles;
 #[cfg(test)]
 pub(crate) use differences::Change;
-pub(crate) use differences::{Differences, Item, LINK};
+pub(crate) use differences::{Differences, Item, LINK, SUBMODULE};
 pub(crate) use engine::Session;
 pub use error::GitError;
 pub use found::Founding;

@@ -26,6 +26,8 @@ pub(super) struct Library {
     pub(super) apart: OnceCell<Quarantine>,
     pub(super) overlay_allowed: bool,
     pub(super) known: RefCell<Known>,
+    /// Whether some objects are only promised by a remote.
+    pub(super) is_partial: bool,
     signs: bool,
 }
 
@@ -45,7 +47,8 @@ impl Library {
         let config = repo.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(GitError::during("reading the configuration"))?;
         let signs = config.get_bool("commit.gpgsign").unwrap_or(false);
-        let overlay_allowed = is_plain(folder, &repo, &config)?;
+        let is_partial = is_partial(&config);
+        let overlay_allowed = !is_partial && is_plain(folder, &repo)?;
         Ok(Self {
             folder: folder.clone(),
             repo,
@@ -54,6 +57,7 @@ impl Library {
             apart: OnceCell::new(),
             overlay_allowed,
             known: RefCell::default(),
+            is_partial,
             signs,
         })
     }
@@ -120,13 +124,15 @@ impl Library {
     }
 }
 
-/// Whether libgit2 sees the same history and objects as git: no replaced, grafted, cut or missing ones.
-fn is_plain(folder: &Repository, repo: &git2::Repository, config: &git2::Config) -> Result<bool, GitError> {
+/// Whether libgit2 sees the same history and objects as git: no replaced, grafted or cut ones.
+fn is_plain(folder: &Repository, repo: &git2::Repository) -> Result<bool, GitError> {
     let during = || GitError::during("listing replaced objects");
     let present = |name: &str| folder.common_dir().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
     let replaced = repo.references_glob("refs/replace/*").map_err(during())?.next().is_some();
-    let promised = config
-        .entries(Some("^(remote\\..*\\.promisor|extensions\\.partialclone)$"))
-        .is_ok_and(|mut entries| entries.next().is_some());
-    Ok(!replaced && !promised && !present("shallow") && !present("info/grafts"))
+    Ok(!replaced && !present("shallow") && !present("info/grafts"))
+}
+
+fn is_partial(config: &git2::Config) -> bool {
+    let promised = config.entries(Some("^(remote\\..*\\.promisor|extensions\\.partialclone)$"));
+    promised.is_ok_and(|mut entries| entries.next().is_some())
 }
