@@ -37,6 +37,7 @@ mod refs;
 mod repository;
 mod session;
 mod sides;
+mod signing;
 mod snapshot;
 mod stale;
 mod swap;

@@ -28,7 +28,7 @@ pub(super) struct Library {
     pub(super) known: RefCell<Known>,
     /// Whether some objects are only promised by a remote.
     pub(super) is_partial: bool,
-    signs: bool,
+    signs: OnceCell<bool>,
 }
 
 /// A commit to be made; the same values make the same commit.
@@ -46,7 +46,6 @@ impl Library {
         let repo = folder.open()?;
         let config = repo.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(GitError::during("reading the configuration"))?;
-        let signs = config.get_bool("commit.gpgsign").unwrap_or(false);
         let is_partial = is_partial(&config);
         let overlay_allowed = !is_partial && is_plain(folder, &repo)?;
         Ok(Self {
@@ -58,7 +57,7 @@ impl Library {
             overlay_allowed,
             known: RefCell::default(),
             is_partial,
-            signs,
+            signs: OnceCell::new(),
         })
     }
 
@@ -89,12 +88,20 @@ impl Library {
 
     /// Makes a commit in memory; signed by git, where `commit.gpgsign` asks for it.
     pub(super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
-        if self.signs {
+        if self.signs()? {
             let id = super::commit::signed(&mut self.git()?, new)?;
             self.take_over(id.as_str())?;
             return Ok(id);
         }
         Ok(CommitId::new(self.made.add(ObjectType::Commit, super::commit::text(new))?.to_string()))
+    }
+
+    fn signs(&self) -> Result<bool, GitError> {
+        if let Some(signs) = self.signs.get() {
+            return Ok(*signs);
+        }
+        let signs = self.folder.signs_commits()?;
+        Ok(*self.signs.get_or_init(|| signs))
     }
 
     /// Writes every object made so far as one pack, durably.
