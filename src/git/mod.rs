@@ -60,7 +60,7 @@ pub(crate) use id::Id;
 pub use identity::Identity;
 pub use merge::Probe;
 pub(crate) use merge::{Base, Merged};
-pub(crate) use merge_tree::{Staged, paths_of};
+pub(crate) use merge_tree::{Staged, in_tree, paths_of};
 pub(crate) use refs::Hold;
 pub use repository::{Engine, RefStore, Repository};
 pub(crate) use session::NewCommit;
