@@ -19,6 +19,7 @@ mod history;
 mod hunks;
 mod id;
 mod identity;
+mod lent;
 mod litter;
 mod log;
 mod marked;
@@ -26,6 +27,7 @@ mod merge;
 mod merge_tree;
 mod objects;
 mod overlay;
+mod own_moves;
 mod pack;
 mod packed;
 mod packs;
@@ -45,6 +47,7 @@ mod swap;
 mod tree_edit;
 mod untouched;
 mod version;
+mod watch;
 mod weight;
 mod worktree;
 
@@ -62,12 +65,14 @@ pub use identity::Identity;
 pub use merge::Probe;
 pub(crate) use merge::{Base, Merged};
 pub(crate) use merge_tree::{Staged, in_tree, paths_of};
+pub use own_moves::LogMark;
 pub(crate) use refs::Hold;
 pub use repository::{Engine, RefStore, Repository};
 pub(crate) use session::NewCommit;
 pub use snapshot::{Committed, Snapshot, SnapshotBy};
 pub(crate) use swap::{Move, Swap, Turn};
 pub use version::{ProgramVersion, program_version};
+pub use watch::{Tampering, Watching, Whose};
 
 use crate::names::CommitId;
 
