@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::TestRepo;
+use common::{Kind, TestRepo};
 use serde_json::Value;
 
 fn add(repo: &TestRepo, ticket: &str, head: &str, more: &[&str]) {
@@ -13,7 +13,8 @@ fn add(repo: &TestRepo, ticket: &str, head: &str, more: &[&str]) {
 
 #[test]
 fn an_overlay_starts_no_program() {
-    let repo = TestRepo::new();
+    // Of every other kind something is git's to do.
+    let repo = TestRepo::of(Kind::Ordinary);
     let base = repo.git(&["rev-parse", "main"]);
     repo.git(&["switch", "-q", "--detach"]);
     let heads: Vec<String> =
@@ -53,7 +54,7 @@ fn the_committer_is_whom_git_would_name() {
         include,
         by_remote,
     ];
-    repo.git(&["remote", "add", "origin", "x"]);
+    repo.git(&["remote", "add", "elsewhere", "x"]);
     let global = repo.home().join("global");
     std::fs::write(&global, "[user]\n\tname = Global\n").unwrap();
     let global = global.to_str().unwrap();
@@ -99,7 +100,7 @@ fn merges_of_one_group_see_what_the_ones_before_them_brought() {
         add(&repo, ticket, head, &["--strategy", "merge"]);
     }
     let lines = repo.wave(&["--json", "queue", "process"]).exits(0).json_lines();
-    assert!(lines.iter().all(|line| line["landed_by"] == "overlay"), "{lines:?}");
+    assert!(lines.iter().all(|line| line["landed_by"] == repo.kind().easy_merge()), "{lines:?}");
     assert_eq!(repo.git(&["show", "main:a"]), "2");
     assert_eq!(repo.git(&["rev-list", "--count", "--first-parent", "main"]), "4");
     assert_eq!(repo.git(&["rev-parse", "main^2", "main^^2", "main^^^2"]), format!("{second}\n{aside}\n{first}"));
