@@ -168,6 +168,7 @@ impl Desk<'_> {
             log_limit: LOG_LIMIT,
             timeout: ticket.timeout_s.or(self.shop.settings.timeout_s).map(Duration::from_secs),
             grace: self.shop.settings.grace(),
+            confinement: process::Confinement::Free,
             shim: self.shop.shim.clone(),
         };
         match process::start(&spec) {
