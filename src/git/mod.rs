@@ -18,6 +18,7 @@ mod history;
 mod hunks;
 mod id;
 mod identity;
+mod lent;
 mod litter;
 mod log;
 mod marked;

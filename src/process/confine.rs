@@ -40,8 +40,7 @@ pub enum Network {
 }
 
 /// Devices that every program may write to.
-pub(super) const DEVICES: [&str; 6] =
-    ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/dev/pts"];
+pub(super) const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/dev/pts"];
 
 /// What this machine can confine with.
 #[derive(Clone, Debug)]

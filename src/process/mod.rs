@@ -23,9 +23,7 @@ mod tree;
 mod wire;
 mod worker;
 
-pub use confine::{
-    Bounds, Confinement, LandlockReach, Means, Network, bubblewrap_program, landlock_reach, means,
-};
+pub use confine::{Bounds, Confinement, LandlockReach, Means, Network, bubblewrap_program, landlock_reach, means};
 pub use log::{left_out, parts};
 pub use pulse::Pulse;
 pub use redact::{Redactor, Secrets};
