@@ -26,6 +26,7 @@ mod merge;
 mod merge_tree;
 mod objects;
 mod overlay;
+mod own_moves;
 mod pack;
 mod packed;
 mod packs;
@@ -44,6 +45,7 @@ mod swap;
 mod tree_edit;
 mod untouched;
 mod version;
+mod watch;
 mod weight;
 mod worktree;
 
@@ -61,12 +63,14 @@ pub use identity::Identity;
 pub use merge::Probe;
 pub(crate) use merge::{Base, Merged};
 pub(crate) use merge_tree::{Staged, paths_of};
+pub use own_moves::LogMark;
 pub(crate) use refs::Hold;
 pub use repository::{Engine, RefStore, Repository};
 pub(crate) use session::NewCommit;
 pub use snapshot::{Committed, Snapshot, SnapshotBy};
 pub(crate) use swap::{Move, Swap, Turn};
 pub use version::{ProgramVersion, program_version};
+pub use watch::{Tampering, Watching, Whose};
 
 use crate::names::CommitId;
 

@@ -108,8 +108,9 @@ impl Program {
         self
     }
 
-    /// Runs it to its end. An exit code outside `expected` is an error.
+    /// Runs it to its end, once nothing that a worker planted would be read. An exit code outside `expected` is an error.
     pub(crate) fn run(&mut self, expected: &[i32]) -> Result<Output, GitError> {
+        super::watch::settle_all()?;
         let output = self.output().map_err(|source| GitError::NotRun { command: self.shown(), source })?;
         if output.status.code().is_some_and(|code| expected.contains(&code)) {
             return Ok(output);

@@ -34,8 +34,9 @@ pub(super) fn command_line(program: &Path, bounds: &Bounds, argv: &[OsString]) -
     if bounds.network == Network::Denied {
         add(&["--unshare-net".as_ref()]);
     }
-    for path in &bounds.writable {
-        add(&["--bind-try".as_ref(), path.as_ref(), path.as_ref()]);
+    // Where a symlink leads is what is mounted; what is not there is nothing to be mounted.
+    for path in bounds.writable.iter().filter_map(|path| std::fs::canonicalize(path).ok()) {
+        add(&["--bind".as_ref(), path.as_ref(), path.as_ref()]);
     }
     add(&["--".as_ref()]);
     line.extend(argv.iter().cloned());

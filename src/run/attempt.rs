@@ -12,6 +12,7 @@ use crate::policy::{Backoff, ExitKind, classify};
 use crate::process::{Ended, How, Survived};
 use crate::queue::{Added, Queue};
 use crate::run::brief::TicketFolder;
+use crate::run::guard::{Guard, Judgement};
 use crate::run::isolation::Kept;
 use crate::run::leash::{Leash, Phase};
 use crate::run::record::RunRecord;
@@ -28,6 +29,7 @@ pub(crate) struct Workshop {
     pub(crate) settings: Settings,
     pub(crate) identity: Identity,
     pub(crate) kept: Kept,
+    pub(crate) guard: Option<Guard>,
     pub(crate) shim: PathBuf,
 }
 
@@ -125,17 +127,28 @@ impl Desk<'_> {
         if let Err(error) = self.folder.write(&self.attempt.ticket) {
             return if error.is_transient() { halted(error.to_string()) } else { refused(&error.to_string()) };
         }
-        let Ran { ended, returned } = self.run(command, Phase::Running);
+        let Ran { ended, returned, judgement } = self.run(command, Phase::Running);
         self.attempt.leash.enter(Phase::Saving);
         let mut warnings = remarks(&ended);
+        warnings.extend(judgement.warnings.iter().cloned());
         let mut verdict = match ended.how {
             _ if returned.is_err() => self.not_returned(returned, &ended),
+            _ if !judgement.deeds.is_empty() => self.set_aside(self.tampered(&judgement, ended.seconds)),
             How::Exited(0) => self.save(ended.seconds),
             How::Stopped => self.set_aside(interrupted(ended.seconds)),
             _ => self.set_aside(self.failed(&ended, "")),
         };
         warnings.append(&mut verdict.warnings);
         Verdict { warnings, ..verdict }
+    }
+
+    /// What it did is undone; what it made is held, and does not land.
+    pub(super) fn tampered(&self, judgement: &Judgement, seconds: f64) -> Verdict {
+        let reason = format!("tampering: {}", judgement.deeds.join("; "));
+        let feedback = format!("Attempt {} failed: {reason}\n", self.attempt.number);
+        let warnings = self.folder.write_feedback(&feedback).err().map(|error| error.to_string()).into_iter().collect();
+        let outcome = AttemptOutcome::Failed { class: "tampering".to_owned(), exit_code: None, reason };
+        Verdict { outcome, warnings, ..interrupted(seconds) }
     }
 
     pub(super) fn failed(&self, ended: &Ended, stage: &str) -> Verdict {

@@ -8,6 +8,7 @@
 //! | `machine` | what this machine has, for sizing |
 //! | `face` | the two seams to people: who is shown what happens, and who is asked |
 //! | `brief` | what a worker is given: files and environment |
+//! | `guard` | what workers tamper with, noticed and undone |
 //! | `isolation` | how far workers are kept apart, and what this machine can do |
 //! | `worker` | starting a ticket's command as its run keeps workers |
 //! | `attempt` | one attempt of one ticket, from slot to commit queue |
@@ -21,6 +22,7 @@ mod attempt;
 mod brief;
 mod dispatcher;
 mod face;
+mod guard;
 mod isolation;
 mod landing;
 mod leash;

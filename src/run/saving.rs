@@ -47,12 +47,13 @@ impl Desk<'_> {
     /// The ticket's own check, on the worktree that holds exactly the candidate; `Some` if it did not pass.
     fn check(&self, seconds: f64) -> Option<Verdict> {
         let command = self.attempt.ticket.verify.as_ref()?;
-        let Ran { ended, returned } = self.run(command, Phase::Checking);
+        let Ran { ended, returned, judgement } = self.run(command, Phase::Checking);
         if let Err(error) = returned {
             return Some(Verdict { seconds, ..refused(&format!("after verify the worktree is unusable: {error}")) });
         }
         let seconds = seconds + ended.seconds;
         match ended.how {
+            _ if !judgement.deeds.is_empty() => Some(self.tampered(&judgement, seconds)),
             How::Exited(0) => None,
             How::Stopped => Some(interrupted(seconds)),
             _ => Some(Verdict { seconds, ..self.failed(&ended, "verify: ") }),

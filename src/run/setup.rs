@@ -25,9 +25,15 @@ impl Desk<'_> {
         if std::fs::read_to_string(&done).is_ok_and(|text| text == *command) {
             return None;
         }
-        let Ran { ended, returned } = self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp);
+        let Ran { ended, returned, judgement } = self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp);
         if let Err(error) = returned {
             return Some(halted(format!("the worktree could not be set up: {error}")));
+        }
+        if !judgement.deeds.is_empty() {
+            return Some(halted(format!(
+                "the set-up command changed what it must not: {}",
+                judgement.deeds.join("; ")
+            )));
         }
         match ended.how {
             How::Exited(0) => self.settled_in(command, &done),

@@ -13,6 +13,7 @@ use crate::queue::{Queue, QueueError};
 use crate::run::attempt::Workshop;
 use crate::run::dispatcher::{Dispatcher, Ending, Parts};
 use crate::run::face::{Consent, Face};
+use crate::run::guard::Guard;
 use crate::run::isolation::{Kept, Unisolated};
 use crate::run::machine;
 use crate::run::record::{EventLog, LOOKERS, PlanFile, RecordError, RunRecord, roster};
@@ -151,7 +152,8 @@ pub(crate) fn workshop(
     (settings, identity, kept): (Settings, Identity, Kept),
 ) -> Result<Workshop, RunError> {
     let shim = std::env::current_exe().map_err(RunError::Host)?;
-    Ok(Workshop { repo, slots, queue, record, settings, identity, kept, shim })
+    let guard = kept.is_watched().then(|| Guard::begin(&repo, &settings.target)).transpose()?;
+    Ok(Workshop { guard, repo, slots, queue, record, settings, identity, kept, shim })
 }
 
 pub(crate) fn drive(dispatcher: Dispatcher, first: Vec<Action>) -> Result<Ending, RunError> {

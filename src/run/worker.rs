@@ -7,37 +7,64 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::git::{GitError, Whose};
 use crate::plan::CommandLine;
 use crate::process::{self, Confinement, Ended, How, Spec};
 use crate::run::attempt::{Attempt, Desk};
 use crate::run::brief::{Stand, environment};
+use crate::run::guard::Judgement;
 use crate::run::leash::Phase;
 use crate::worktree::SlotError;
 
 /// Bytes of one attempt's output that are kept, half from its head and half from its tail.
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// How a command ended, and whether what was lent to it came back.
+/// How a command ended, whether what was lent to it came back, and what it tampered with.
 pub(super) struct Ran {
     pub(super) ended: Ended,
     pub(super) returned: Result<(), SlotError>,
+    pub(super) judgement: Judgement,
 }
 
 impl Desk<'_> {
     /// Runs a command of the ticket, or the set-up, to its end.
     pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Ran {
-        if !self.shop.kept.by_kernel() {
-            let ended = self.execute(self.spec(command, phase), phase);
-            return Ran { ended, returned: Ok(()) };
-        }
-        let (slots, slot) = (&self.shop.slots, self.attempt.slot);
-        let ended = match self.confined(self.spec(command, phase), phase) {
+        let spec = self.spec(command, phase);
+        let spec = if self.shop.kept.by_kernel() { self.confined(spec, phase) } else { Ok(spec) };
+        let spec = spec.and_then(|spec| self.guard_begins(phase).map(|()| spec).map_err(|error| error.to_string()));
+        let ended = match spec {
             Ok(spec) => self.execute(spec, phase),
             Err(reason) => not_started(reason),
         };
-        // Only the worker's own commits are its work: those of a check or of the set-up are not.
-        let returned = if phase == Phase::Running { slots.take_back(slot) } else { slots.discard_lent(slot) };
-        Ran { ended, returned }
+        // Before anything of the worktree is used.
+        let judged = self.guard_ends();
+        let returned = self.returned(phase);
+        match judged {
+            Ok(judgement) => Ran { ended, returned, judgement },
+            Err(error) => Ran { ended, returned: returned.and(Err(error.into())), judgement: Judgement::default() },
+        }
+    }
+
+    /// Only the worker's own commits are its work: those of a check or of the set-up are not.
+    fn returned(&self, phase: Phase) -> Result<(), SlotError> {
+        let (slots, slot) = (&self.shop.slots, self.attempt.slot);
+        match phase {
+            _ if !self.shop.kept.by_kernel() => Ok(()),
+            Phase::Running => slots.take_back(slot),
+            _ => slots.discard_lent(slot),
+        }
+    }
+
+    fn guard_begins(&self, phase: Phase) -> Result<(), GitError> {
+        let Some(guard) = &self.shop.guard else { return Ok(()) };
+        let whose = if phase == Phase::SettingUp { Whose::Users } else { Whose::Tickets };
+        let Attempt { ticket, slot, .. } = self.attempt;
+        guard.worker_begins(&ticket.id, whose, *slot, (&self.worktree, &self.shop.slots.name(*slot)))
+    }
+
+    fn guard_ends(&self) -> Result<Judgement, GitError> {
+        let Some(guard) = &self.shop.guard else { return Ok(Judgement::default()) };
+        guard.worker_ended(self.attempt.slot, &self.shop.queue)
     }
 
     fn confined(&self, mut spec: Spec, phase: Phase) -> Result<Spec, String> {
