@@ -182,7 +182,7 @@ fn events() -> Vec<Event> {
 fn the_report_is_as_published() {
     let (schema, value) = (schema("report"), serde_json::to_value(report()).unwrap());
     holds(&schema, &value);
-    heeds_every_field(&schema, &value, &["weighed"]);
+    heeds_every_field(&schema, &value, &["weighed", "isolation"]);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn every_event_is_as_published() {
         let recorded = Recorded { seq: 1, at: "2026-11-21T05:14:00Z".to_owned(), event };
         let value = serde_json::to_value(&recorded).unwrap();
         holds(&schema, &value);
-        let optional = ["weighed", "message", "exit_code", "entry"];
+        let optional = ["weighed", "isolation", "message", "exit_code", "entry"];
         // A landed event must have its entry; only a deferral may come before the queue. A warning must have its message.
         let optional: Vec<_> = optional
             .into_iter()
