@@ -3,8 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use super::common::TestRepo;
-use super::{backlog, levels_of_the_kernel, run, ticket};
+use super::common::{Kind, TestRepo};
+use super::{backlog, levels_of_the_kernel, reason, run, ticket};
 
 const NOTHING_STARTED: &str = ".git/wave/runs";
 
@@ -119,5 +119,23 @@ fn a_repositorys_own_file_makes_isolation_stricter_and_never_looser() {
         repo.write(".config/wave.toml", "[isolation]\nlevel = \"guard\"\n");
         std::fs::write(user.join("config.toml"), format!("[isolation]\nlevel = \"{level}\"\n")).unwrap();
         assert_eq!(at(&repo), level, "the user's own is stricter and stays");
+    }
+}
+
+#[test]
+fn repositories_of_every_kind_are_lent_to_workers_and_guarded() {
+    let work = "git switch -qc mine; echo a >a; git add a; git commit -qm one; echo b >b; git add b; git commit -qm two; git gc -q; echo c >c";
+    for kind in Kind::ALL {
+        for level in levels_of_the_kernel() {
+            let repo = TestRepo::of(kind);
+            run(&repo, level, &[("A", work)], &[]).exits(0);
+            assert_eq!(["a", "b", "c"].map(|file| repo.read(file)), ["a\n", "b\n", "c\n"], "{kind:?} {level}");
+            assert_eq!(repo.git(&["branch", "--list", "mine"]), "", "{kind:?} {level}");
+            repo.fsck();
+        }
+        let repo = TestRepo::of(kind);
+        let said = run(&repo, "guard", &[("A", "git config alias.x '!evil'; echo a >a")], &[]).exits(1);
+        assert!(reason(&said, "A").starts_with("tampering: "), "{kind:?}: {}", reason(&said, "A"));
+        assert!(!repo.read(".git/config").contains("evil"), "{kind:?}");
     }
 }
