@@ -226,9 +226,10 @@ fn refs_that_hold_open_work_come_back_from_the_journal() {
 fn a_worktree_that_a_worker_set_as_a_trap_is_not_brought_along() {
     let repo = TestRepo::new();
     let trap = format!(
-        "{}t=$HOME/trap; git init -q $t; git -C $t config filter.evil.smudge $HOME/evil; git -C $t config core.worktree $t
-        a=\"$WAVE_ROOT/.git/worktrees/trap\"; mkdir -p $a; echo ref: refs/heads/dev >$a/HEAD; echo ../.. >$a/commondir
-        echo $t/.git >$a/gitdir; echo '* filter=evil' >.gitattributes; echo a >a",
+        "{}t=$HOME/trap; git init -q $t; git -C $t config filter.evil.smudge $HOME/evil
+        echo \"$WAVE_ROOT/.git/objects\" >$t/.git/objects/info/alternates; (cd $t; git read-tree -u --reset $WAVE_BASE)
+        w=\"$WAVE_ROOT/.git/worktrees/trap\"; mkdir -p $w; echo ref: refs/heads/dev >$w/HEAD; echo ../.. >$w/commondir
+        echo $t/.git >$w/gitdir; echo '* filter=evil' >.gitattributes; echo a >a",
         plant(&repo)
     );
     repo.git(&["branch", "dev"]);
