@@ -4,6 +4,7 @@
 //! object again, git too, finds the name, writes nothing, and builds on it. Such files hold nothing, so removing them
 //! loses nothing. Knows nothing of when the power was cut.
 
+use std::ffi::OsStr;
 use std::fs::{DirEntry, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,9 @@ impl Repository {
         let objects = self.common_dir().join("objects");
         let mut emptied = Vec::new();
         for folder in entries(&objects)? {
-            let name = folder.file_name();
-            if name.len() == 2 || name == "pack" {
-                emptied.extend(entries(&folder.path())?.iter().map(DirEntry::path).filter(is_empty));
-            }
+            let found = entries(&folder.path())?;
+            let held = found.iter().filter(|entry| holds_objects(&folder.file_name(), &entry.file_name()));
+            emptied.extend(held.map(DirEntry::path).filter(is_empty));
         }
         for path in &emptied {
             remove(path)?;
@@ -57,6 +57,18 @@ impl Repository {
         let path = self.common_dir().join(refname);
         if is_empty(&path) { remove(&path) } else { Ok(()) }
     }
+}
+
+/// Whether a file of this name has content whenever a writer gives it the name: an object, a pack, or what is made of one.
+/// What is being written has other names; and `.keep` and `.promisor` say what they say by being there, empty.
+fn holds_objects(folder: &OsStr, name: &OsStr) -> bool {
+    let (Some(folder), Some(name)) = (folder.to_str(), name.to_str()) else { return false };
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if folder == "pack" {
+        let ending = name.strip_prefix("pack-").and_then(|rest| Some(rest.split_once('.')?.1));
+        return ending.is_some_and(|ending| ["pack", "idx", "rev", "bitmap", "mtimes"].contains(&ending));
+    }
+    folder.len() == 2 && is_hex(folder) && matches!(name.len(), 38 | 62) && is_hex(name)
 }
 
 fn is_from_before(entry: &DirEntry, start: SystemTime) -> bool {
@@ -98,5 +110,29 @@ fn remove(path: &Path) -> Result<(), GitError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::io(path, error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_content_by_its_name_is_taken_for_emptied() {
+        let id = "0123456789abcdef0123456789abcdef012345";
+        let holds = |folder: &str, name: &str| holds_objects(OsStr::new(folder), OsStr::new(name));
+        assert!(
+            holds("ab", id)
+                && holds("pack", &format!("pack-ab{id}.pack"))
+                && holds("pack", &format!("pack-ab{id}.idx"))
+        );
+        for (folder, name) in
+            [("ab", "tmp_obj_Xy12Z3"), ("info", id), ("pack", "tmp_pack_Xy12Z3"), ("pack", "multi-pack-index")]
+        {
+            assert!(!holds(folder, name), "{folder}/{name}");
+        }
+        for ending in ["keep", "promisor"] {
+            assert!(!holds("pack", &format!("pack-ab{id}.{ending}")), "{ending} is empty by right");
+        }
     }
 }
