@@ -55,7 +55,7 @@ pub use repository::Repository;
 pub(crate) use session::NewCommit;
 pub use snapshot::{Committed, Snapshot, SnapshotBy};
 pub(crate) use swap::{Move, Swap, Turn};
-pub use version::{ProgramVersion, program_version};
+pub use version::{ProgramVersion, library_version, program_version};
 
 use crate::names::CommitId;
 

@@ -14,7 +14,7 @@ use sha1::{Digest, Sha1};
 
 use super::GitError;
 use super::objects::MadeObject;
-use crate::store::sync_dir;
+use crate::store::{state_dir, sync_dir};
 
 /// The index holds offsets in 31 bits; larger ones are in a table of their own.
 const LARGE: u64 = 1 << 31;
@@ -54,9 +54,8 @@ impl Pack {
     /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there. Durable
     /// when this returns.
     pub(super) fn write(&self, staging: &Path, store: &Path) -> Result<(), GitError> {
-        for folder in [staging, store] {
-            std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
-        }
+        state_dir(staging).map_err(super::worktree::store)?;
+        std::fs::create_dir_all(store).map_err(|source| GitError::io(store, source))?;
         // The index last: a pack counts from when its index is there.
         for (ending, bytes) in [("pack", &self.pack), ("idx", &self.index)] {
             let file = format!("pack-{}.{ending}", self.name);

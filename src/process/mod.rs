@@ -10,7 +10,10 @@
 mod capture;
 mod descriptors;
 mod environment;
+mod follow;
+mod limits;
 mod log;
+mod orphans;
 mod pulse;
 mod redact;
 mod sanitise;
@@ -20,12 +23,14 @@ mod tree;
 mod wire;
 mod worker;
 
+pub use follow::Follower;
 pub use log::{left_out, parts};
 pub use pulse::Pulse;
 pub use redact::{Redactor, Secrets};
 pub use sanitise::sanitise;
 pub use shim::shim_main;
 pub use spec::{Ended, How, Leak, ProcessError, Spec, Stop, Survived};
+pub use tree::can_supervise;
 pub use worker::{Stopper, Worker, start};
 
 /// The first argument that makes this binary a shim.

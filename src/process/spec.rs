@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::plan::CommandLine;
+use crate::store::is_pressure;
 
 /// Everything that is needed to start one worker.
 #[derive(Clone, Debug)]
@@ -120,4 +121,14 @@ pub enum ProcessError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl ProcessError {
+    /// Whether the same may succeed a little later: descriptors, processes, memory or space were short.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Log { source, .. } | Self::Shim { source, .. } | Self::Prepare { source } => is_pressure(source),
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::record::Record;
 use super::{QueueError, message};
 use crate::git::{Hold, Repository};
 use crate::names::{BranchRef, CommitId, EntryId, slug_of};
-use crate::store::{FileLock, Journal, Position, private_dir};
+use crate::store::{FileLock, Journal, Position, state_dir, state_folder};
 
 /// The commit queue of a repository.
 #[derive(Debug)]
@@ -44,8 +44,8 @@ pub struct Dropped {
 impl Queue {
     /// Opens the queue of `repo`. Makes nothing but the folder of its state.
     pub fn open(repo: &Repository) -> Result<Self, QueueError> {
-        let folder = repo.common_dir().join("wave");
-        private_dir(&folder.join("landing"))?;
+        let folder = state_folder(repo.common_dir())?;
+        state_dir(&folder.join("landing"))?;
         Ok(Self { repo: repo.clone(), folder, read: Mutex::default() })
     }
 

@@ -10,7 +10,7 @@ use crate::git::{Identity, Repository};
 use crate::names::{CommitId, SlotId};
 use crate::plan::{CommandLine, Ticket};
 use crate::policy::{Backoff, ExitKind, classify};
-use crate::process::{self, Ended, How, Spec, Survived};
+use crate::process::{Ended, How, ProcessError, Spec, Survived};
 use crate::queue::{Added, Queue};
 use crate::run::brief::{Stand, TicketFolder, environment};
 use crate::run::leash::{Leash, Phase};
@@ -49,22 +49,31 @@ pub(crate) struct Verdict {
     pub(crate) added: Option<Added>,
     /// What a person should hear of it besides.
     pub(crate) warnings: Vec<String>,
-    /// The fault of the repository or the machine that kept it from going on: no ticket's fault, so the run stops.
-    pub(crate) fault: Option<String>,
+    /// What kept it from going on, if that was no ticket's fault.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A fault of the repository or the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No other ticket would fare better: the run stops.
+    Lasting(String),
+    /// Something was short (descriptors, processes, space) that others may be using up.
+    Shortage(String),
 }
 
 /// Makes the attempt. `started` is called once, with its base, when the worker is about to start.
 pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitId)) -> Verdict {
     let base = match tip(shop) {
         Ok(base) => base,
-        Err(reason) => return halted(reason),
+        Err(verdict) => return verdict,
     };
     started(&base);
     let worktree = match prepare(shop, attempt, &base) {
         Ok(Some(worktree)) => worktree,
         Ok(None) => return interrupted(0.0),
         Err(error) if error.is_transient() => {
-            return halted(format!("the worktree for {} could not be prepared: {error}", attempt.ticket.id));
+            return short_of(format!("the worktree for {} could not be prepared: {error}", attempt.ticket.id));
         }
         Err(error) => return refused(&format!("the worktree could not be prepared: {error}")),
     };
@@ -74,12 +83,13 @@ pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitI
     verdict
 }
 
-fn tip(shop: &Workshop) -> Result<CommitId, String> {
+fn tip(shop: &Workshop) -> Result<CommitId, Verdict> {
     let target = &shop.settings.target;
     match shop.repo.tip(target) {
         Ok(Some(tip)) => Ok(tip),
-        Ok(None) => Err(format!("the branch {} is gone", target.branch())),
-        Err(error) => Err(error.to_string()),
+        Ok(None) => Err(halted(format!("the branch {} is gone", target.branch()))),
+        Err(error) if error.is_transient() => Err(short_of(error.to_string())),
+        Err(error) => Err(halted(error.to_string())),
     }
 }
 
@@ -126,7 +136,10 @@ impl Desk<'_> {
         if let Err(error) = self.folder.write(&self.attempt.ticket) {
             return if error.is_transient() { halted(error.to_string()) } else { refused(&error.to_string()) };
         }
-        let ended = self.run(command, Phase::Running);
+        let ended = match self.run(command, Phase::Running) {
+            Ok(ended) => ended,
+            Err(verdict) => return verdict,
+        };
         self.attempt.leash.enter(Phase::Saving);
         let mut warnings = remarks(&ended);
         let mut verdict = match ended.how {
@@ -138,8 +151,20 @@ impl Desk<'_> {
         Verdict { warnings, ..verdict }
     }
 
-    pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Ended {
-        let Attempt { ticket, number, slot, leash } = self.attempt;
+    /// Runs a command in the worktree to its end; the verdict if the machine could not even start it.
+    pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Result<Ended, Verdict> {
+        let spec = self.spec(command, phase);
+        match patiently(ProcessError::is_transient, || self.attempt.leash.start(phase, &spec)) {
+            Ok(worker) => Ok(worker.wait()),
+            Err(error) if error.is_transient() => {
+                Err(short_of(format!("{} could not be started: {error}", self.attempt.ticket.id)))
+            }
+            Err(error) => Err(refused(&error.to_string())),
+        }
+    }
+
+    fn spec(&self, command: &CommandLine, phase: Phase) -> Spec {
+        let Attempt { ticket, number, slot, .. } = self.attempt;
         let stand = Stand {
             run: self.shop.record.id(),
             attempt: *number,
@@ -159,7 +184,7 @@ impl Desk<'_> {
         if phase == Phase::SettingUp {
             env.extend(self.setup_environment(stand.port()));
         }
-        let spec = Spec {
+        Spec {
             command: command.clone(),
             cwd: self.worktree.clone(),
             env,
@@ -169,20 +194,6 @@ impl Desk<'_> {
             timeout: ticket.timeout_s.or(self.shop.settings.timeout_s).map(Duration::from_secs),
             grace: self.shop.settings.grace(),
             shim: self.shop.shim.clone(),
-        };
-        match process::start(&spec) {
-            Ok(worker) => {
-                leash.enter(phase);
-                leash.attach(worker.stopper(), worker.pulse());
-                worker.wait()
-            }
-            Err(error) => Ended {
-                how: How::NotStarted(error.to_string()),
-                seconds: 0.0,
-                tail: String::new(),
-                leak: None,
-                log_trouble: None,
-            },
         }
     }
 
@@ -237,7 +248,12 @@ pub(super) fn interrupted(seconds: f64) -> Verdict {
 
 /// The disk is full, say, or the target is gone: not charged to the ticket, and `resume` makes the attempt again.
 pub(super) fn halted(fault: String) -> Verdict {
-    Verdict { fault: Some(fault), ..interrupted(0.0) }
+    Verdict { fault: Some(Fault::Lasting(fault)), ..interrupted(0.0) }
+}
+
+/// Not charged to the ticket either; there may be enough for it when another has ended.
+fn short_of(fault: String) -> Verdict {
+    Verdict { fault: Some(Fault::Shortage(fault)), ..interrupted(0.0) }
 }
 
 /// A number in 0..1 that differs between processes and calls; spreads retries, decides nothing else.

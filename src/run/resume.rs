@@ -58,7 +58,7 @@ pub fn resume(
     slots.adopt()?;
     let remaining = plan.len() - scheduler.counts().ended();
     let resumed = Event::RunResumed { run: record.id().clone(), workers, remaining };
-    let shop = workshop(repo, (slots, queue), record, (settings, identity))?;
+    let shop = workshop(repo, (slots, queue), record, (settings, identity));
     let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
     dispatcher.record(resumed)?;
     for event in past.missed {

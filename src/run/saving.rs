@@ -7,7 +7,7 @@ use crate::git::{GitError, Snapshot, SnapshotBy};
 use crate::names::{BranchRef, CommitId};
 use crate::process::How;
 use crate::queue::{Added, Change, NewEntry, QueueError};
-use crate::run::attempt::{Desk, Verdict, halted, interrupted, patiently, refused};
+use crate::run::attempt::{Desk, Fault, Verdict, halted, interrupted, patiently, refused};
 use crate::run::leash::Phase;
 
 struct Made {
@@ -45,7 +45,10 @@ impl Desk<'_> {
     /// The ticket's own check, on the worktree that holds exactly the candidate; `Some` if it did not pass.
     fn check(&self, seconds: f64) -> Option<Verdict> {
         let command = self.attempt.ticket.verify.as_ref()?;
-        let ended = self.run(command, Phase::Checking);
+        let ended = match self.run(command, Phase::Checking) {
+            Ok(ended) => ended,
+            Err(verdict) => return Some(self.set_aside(verdict)),
+        };
         let seconds = seconds + ended.seconds;
         match ended.how {
             How::Exited(0) => None,
@@ -134,7 +137,11 @@ impl Desk<'_> {
         if error.is_transient() {
             self.shop.slots.leave(slot);
             let fault = format!("what {} made could not be saved: {error}", self.attempt.ticket.id);
-            return Verdict { warnings: verdict.warnings, fault: Some(fault), ..interrupted(verdict.seconds) };
+            return Verdict {
+                warnings: verdict.warnings,
+                fault: Some(Fault::Lasting(fault)),
+                ..interrupted(verdict.seconds)
+            };
         }
         let mut verdict = verdict;
         let number = self.attempt.number;

@@ -24,7 +24,10 @@ impl Desk<'_> {
         if std::fs::read_to_string(&done).is_ok_and(|text| text == *command) {
             return None;
         }
-        let ended = self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp);
+        let ended = match self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp) {
+            Ok(ended) => ended,
+            Err(verdict) => return Some(verdict),
+        };
         match ended.how {
             How::Exited(0) => self.settled_in(command, &done),
             How::Stopped => Some(interrupted(0.0)),

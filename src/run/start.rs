@@ -17,7 +17,7 @@ use crate::run::machine;
 use crate::run::record::{EventLog, LOOKERS, PlanFile, RecordError, RunRecord, roster};
 use crate::run::settings::{Mode, Parallel, Settings};
 use crate::schedule::{Action, Confirm, Demand, Happening, Order, Rules, Scheduler, auto};
-use crate::store::{FileLock, StoreError, private_dir};
+use crate::store::{FileLock, StoreError, state_dir, state_folder};
 use crate::worktree::{SlotError, Slots};
 
 /// Why a run did not begin, or could not go on. Whatever it is, nothing is lost and `resume` goes on.
@@ -126,7 +126,7 @@ pub fn start(start: Start, face: Box<dyn Face>, consent: Arc<dyn Consent>) -> Re
     let first = scheduler.handle(Happening::Begin);
     let (log, _) = EventLog::open(&record)?;
     let fold = Fold::new(roster(&plan));
-    let shop = workshop(repo, (slots, queue), record, (settings, identity))?;
+    let shop = workshop(repo, (slots, queue), record, (settings, identity));
     let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
     dispatcher.record(began)?;
     let ending = drive(dispatcher, first);
@@ -139,9 +139,8 @@ pub(crate) fn workshop(
     (slots, queue): (Slots, Queue),
     record: RunRecord,
     (settings, identity): (Settings, Identity),
-) -> Result<Workshop, RunError> {
-    let shim = std::env::current_exe().map_err(RunError::Host)?;
-    Ok(Workshop { repo, slots, queue, record, settings, identity, shim })
+) -> Workshop {
+    Workshop { repo, slots, queue, record, settings, identity, shim: crate::process::this_binary() }
 }
 
 pub(crate) fn drive(dispatcher: Dispatcher, first: Vec<Action>) -> Result<Ending, RunError> {
@@ -154,8 +153,8 @@ pub(crate) fn drive(dispatcher: Dispatcher, first: Vec<Action>) -> Result<Ending
 
 /// One runner per repository and target, for as long as it lives.
 pub(crate) fn hold_target(repo: &Repository, settings: &Settings) -> Result<FileLock, RunError> {
-    let folder = repo.common_dir().join("wave").join("running");
-    private_dir(&folder)?;
+    let folder = state_folder(repo.common_dir())?.join("running");
+    state_dir(&folder)?;
     let path = folder.join(format!("{}.lock", slug_of(settings.target.as_str())));
     match FileLock::acquire(&path, LOOKERS, "git wave run") {
         Ok(lock) => Ok(lock),

@@ -1,10 +1,9 @@
-//! Replacing a file so that a crash leaves either the old bytes or the new ones; private folders.
+//! Replacing a file so that a crash leaves either the old bytes or the new ones.
 //!
 //! Knows nothing of what the bytes mean.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::StoreError;
@@ -18,15 +17,6 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     temporary.as_file().sync_all().map_err(not_synced(path))?;
     temporary.persist(path).map_err(|failed| StoreError::Io { path: path.to_owned(), source: failed.error })?;
     sync_dir(folder)
-}
-
-/// Makes `path` and what is missing above it, each 0700; one that is there stays as it is.
-pub fn private_dir(path: &Path) -> Result<(), StoreError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io(path))?;
-    sync_dir(folder_of(path))
 }
 
 /// Makes names in `folder` durable: a file's own sync does not.
@@ -59,14 +49,5 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_private_folder_is_for_its_owner_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b");
-        private_dir(&path).unwrap();
-        private_dir(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

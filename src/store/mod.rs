@@ -4,15 +4,19 @@
 
 mod atomic;
 mod error;
+mod file_system;
 mod holder;
 mod journal;
 mod lock;
+mod private;
 mod probe;
 
-pub use atomic::{private_dir, sync_dir, write_atomic};
+pub use atomic::{sync_dir, write_atomic};
 pub use error::StoreError;
 pub(crate) use error::is_pressure;
+pub use file_system::{FileSystem, Reach};
 pub use holder::Holder;
 pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
-pub use probe::probe;
+pub use private::{private_dir, state_dir, state_folder};
+pub use probe::{Probe, probe};

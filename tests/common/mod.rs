@@ -1,6 +1,8 @@
 //! The one test environment: real repositories, a hermetic home, fixed identities, and the built program.
 #![allow(dead_code, unreachable_pub, reason = "every test file includes it and uses its own part")]
 
+pub mod workers;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
