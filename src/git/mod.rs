@@ -15,6 +15,7 @@ mod history;
 mod hunks;
 mod id;
 mod identity;
+mod kept;
 mod log;
 mod merge;
 mod merge_tree;

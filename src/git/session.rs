@@ -9,6 +9,7 @@ use git2::{ObjectType, Oid};
 
 use super::differences::{self, Differences, Item};
 use super::durable::sync_objects;
+use super::kept::Kept;
 use super::objects::{Made, Reader};
 use super::overlay::Known;
 use super::pack::Pack;
@@ -21,6 +22,8 @@ pub(super) struct Library {
     pub(super) repo: git2::Repository,
     /// Where packs are written before they are moved into the store.
     staging: PathBuf,
+    /// Dropped with the session, when refs hold what it wrote.
+    kept: RefCell<Kept>,
     pub(super) made: Made,
     /// Whether git wrote objects for us, which it does not sync.
     pub(super) unsynced: Cell<bool>,
@@ -52,6 +55,7 @@ impl Library {
             staging: staging.to_owned(),
             made: Made::default(),
             unsynced: Cell::new(false),
+            kept: RefCell::default(),
             overlay_allowed,
             known: RefCell::default(),
             signs,
@@ -98,7 +102,11 @@ impl Library {
     pub(super) fn persist(&self) -> Result<(), GitError> {
         let made = self.made.unwritten();
         if !made.is_empty() {
-            Pack::of(&made)?.write(&self.staging, &self.folder.common_dir().join("objects/pack"))?;
+            Pack::of(&made)?.write(
+                &self.staging,
+                &self.folder.common_dir().join("objects/pack"),
+                &mut self.kept.borrow_mut(),
+            )?;
             self.made.all_written();
         }
         if self.unsynced.replace(false) {
@@ -125,7 +133,7 @@ impl Library {
 }
 
 /// Whether libgit2 sees the same history and objects as git: no replaced, grafted, cut or missing ones.
-fn is_plain(folder: &Repository, repo: &git2::Repository, config: &git2::Config) -> Result<bool, GitError> {
+pub(super) fn is_plain(folder: &Repository, repo: &git2::Repository, config: &git2::Config) -> Result<bool, GitError> {
     let during = || GitError::during("listing replaced objects");
     let present = |name: &str| folder.common_dir().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
     let replaced = repo.references_glob("refs/replace/*").map_err(during())?.next().is_some();

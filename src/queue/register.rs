@@ -54,6 +54,7 @@ impl Queue {
         message::check(&new.ticket)?;
         let base = self.base_of(&new)?;
         // Whoever made the commits did not sync them; done before the lock, since it may take a while.
+        let _kept = self.repo.keep_objects(&base, &new.head)?;
         self.repo.sync_objects()?;
         self.change(|book| {
             if let Some(first) = new.key.as_deref().and_then(|key| book.by_key(key)) {
@@ -277,8 +278,8 @@ impl Read {
 
 /// The ref that holds an entry set aside, and the one it gets if another candidate of its ticket has that.
 fn rescue_refs(entry: &Entry) -> [String; 2] {
-    let run = entry.run.as_ref().map_or("queue", |run| run.as_str());
-    let plain = format!("refs/wave/rescue/{}/{}", slug_of(run), entry.ticket.slug());
+    let run = entry.run.as_ref().map_or_else(|| "queue".to_owned(), |run| slug_of(run.as_str()));
+    let plain = format!("refs/wave/rescue/{run}/{}", entry.ticket.slug());
     let numbered = format!("{plain}.{}", entry.id());
     [plain, numbered]
 }

@@ -66,7 +66,7 @@ pub(crate) enum Fault {
 pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitId)) -> Verdict {
     let base = match tip(shop) {
         Ok(base) => base,
-        Err(verdict) => return verdict,
+        Err(verdict) => return *verdict,
     };
     started(&base);
     let worktree = match prepare(shop, attempt, &base) {
@@ -83,13 +83,13 @@ pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitI
     verdict
 }
 
-fn tip(shop: &Workshop) -> Result<CommitId, Verdict> {
+fn tip(shop: &Workshop) -> Result<CommitId, Box<Verdict>> {
     let target = &shop.settings.target;
     match shop.repo.tip(target) {
         Ok(Some(tip)) => Ok(tip),
-        Ok(None) => Err(halted(format!("the branch {} is gone", target.branch()))),
-        Err(error) if error.is_transient() => Err(short_of(error.to_string())),
-        Err(error) => Err(halted(error.to_string())),
+        Ok(None) => Err(Box::new(halted(format!("the branch {} is gone", target.branch())))),
+        Err(error) if error.is_transient() => Err(Box::new(short_of(error.to_string()))),
+        Err(error) => Err(Box::new(halted(error.to_string()))),
     }
 }
 
@@ -138,7 +138,7 @@ impl Desk<'_> {
         }
         let ended = match self.run(command, Phase::Running) {
             Ok(ended) => ended,
-            Err(verdict) => return verdict,
+            Err(verdict) => return *verdict,
         };
         self.attempt.leash.enter(Phase::Saving);
         let mut warnings = remarks(&ended);
@@ -152,14 +152,14 @@ impl Desk<'_> {
     }
 
     /// Runs a command in the worktree to its end; the verdict if the machine could not even start it.
-    pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Result<Ended, Verdict> {
+    pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Result<Ended, Box<Verdict>> {
         let spec = self.spec(command, phase);
         match patiently(ProcessError::is_transient, || self.attempt.leash.start(phase, &spec)) {
             Ok(worker) => Ok(worker.wait()),
             Err(error) if error.is_transient() => {
-                Err(short_of(format!("{} could not be started: {error}", self.attempt.ticket.id)))
+                Err(Box::new(short_of(format!("{} could not be started: {error}", self.attempt.ticket.id))))
             }
-            Err(error) => Err(refused(&error.to_string())),
+            Err(error) => Err(Box::new(refused(&error.to_string()))),
         }
     }
 

@@ -47,7 +47,7 @@ impl Desk<'_> {
         let command = self.attempt.ticket.verify.as_ref()?;
         let ended = match self.run(command, Phase::Checking) {
             Ok(ended) => ended,
-            Err(verdict) => return Some(self.set_aside(verdict)),
+            Err(verdict) => return Some(self.set_aside(*verdict)),
         };
         let seconds = seconds + ended.seconds;
         match ended.how {
@@ -105,7 +105,10 @@ impl Desk<'_> {
     pub(super) fn set_aside(&self, verdict: Verdict) -> Verdict {
         let held = patiently(GitError::is_transient, || match self.snapshot()? {
             Snapshot::Nothing { .. } => Ok(()),
-            Snapshot::Made { head, .. } => self.hold(&head),
+            Snapshot::Made { base, head, .. } => {
+                let _kept = self.shop.repo.keep_objects(&base, &head)?;
+                self.hold(&head)
+            }
         });
         match held {
             Ok(()) => self.settled(verdict),

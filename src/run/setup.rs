@@ -26,7 +26,7 @@ impl Desk<'_> {
         }
         let ended = match self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp) {
             Ok(ended) => ended,
-            Err(verdict) => return Some(verdict),
+            Err(verdict) => return Some(*verdict),
         };
         match ended.how {
             How::Exited(0) => self.settled_in(command, &done),

@@ -30,6 +30,7 @@ pub(super) fn rescue(
         return Ok(None);
     }
     let refname = format!("{RESCUE}{name}-{}", head.short());
+    let _kept = repo.keep_objects(&base, &head)?;
     repo.hold(&refname, &head)?;
     Ok(Some(refname))
 }
