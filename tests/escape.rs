@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::workers::{alive, dead_within, marker, run, spec, until};
+use common::workers::{alive, dead_within, ended, marker, run, spec, until};
 use git_wave::process::{How, Stop, Survived, start};
 
 const RUNNER: &str = "WAVE_TEST_RUNNER_FOLDER";
@@ -20,10 +20,10 @@ fn a_worker_that_kills_its_shim_takes_its_daemons_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let worker = start(&spec(folder.path(), &format!("{DAEMON} echo $$ > own; kill -9 $PPID; sleep 600"))).unwrap();
     let pids = ["daemon", "forked", "own"].map(|name| marker(&folder.path().join(name)));
-    let ended = worker.wait();
-    assert_eq!(ended.how, How::Signalled(9));
+    let over = ended(worker);
+    assert_eq!(over.how, How::Signalled(9));
     assert!(!pids.iter().any(|pid| alive(pid)), "{pids:?}");
-    let leak = ended.leak.expect("it is reported");
+    let leak = over.leak.expect("it is reported");
     assert!(leak.count >= 3 && leak.survived == Survived::Nothing, "{leak:?}");
     let left = pids.iter().filter(|pid| PathBuf::from(format!("/proc/{pid}")).exists());
     assert_eq!(left.count(), 0, "and nothing of it stays in the process table");
@@ -37,10 +37,10 @@ fn ending_what_lost_one_shim_spares_the_workers_of_others() {
         start(&spec(other.path(), &format!("{DAEMON} echo $$ > own; while ! [ -e go ]; do sleep 0.01; done"))).unwrap();
     let pids = ["daemon", "forked", "own"].map(|name| marker(&other.path().join(name)));
     let worker = start(&spec(folder.path(), &format!("{DAEMON} kill -9 $PPID; sleep 600"))).unwrap();
-    assert_eq!(worker.wait().how, How::Signalled(9));
+    assert_eq!(ended(worker).how, How::Signalled(9));
     assert!(pids.iter().all(|pid| alive(pid)));
     std::fs::write(other.path().join("go"), "").unwrap();
-    assert_eq!(bystander.wait().how, How::Exited(0));
+    assert_eq!(ended(bystander).how, How::Exited(0));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_halted_shim_still_hears_that_its_worker_is_to_end() {
         let worker = start(&spec(folder.path(), "kill -STOP $PPID; echo $$ > own; exec sleep 600")).unwrap();
         let pid = marker(&folder.path().join("own"));
         worker.stopper().stop(how);
-        assert_eq!(worker.wait().how, How::Stopped);
+        assert_eq!(ended(worker).how, How::Stopped);
         assert!(!alive(&pid));
     }
 }
@@ -72,7 +72,7 @@ fn a_worker_that_halts_itself_and_all_its_children_is_ended_at_its_time() {
     (spec.timeout, spec.grace) = (Some(Duration::from_secs(1)), Duration::from_millis(200));
     let worker = start(&spec).unwrap();
     let pid = marker(&folder.path().join("child"));
-    assert_eq!(worker.wait().how, How::TimedOut);
+    assert_eq!(ended(worker).how, How::TimedOut);
     assert!(!alive(&pid));
 }
 
@@ -129,7 +129,7 @@ fn a_worker_that_changes_its_own_limits_is_ended_like_any_other() {
     let worker = start(&spec).unwrap();
     let pid = marker(&folder.path().join("own"));
     worker.stopper().stop(Stop::Gently);
-    assert_eq!(worker.wait().how, How::Stopped);
+    assert_eq!(ended(worker).how, How::Stopped);
     assert!(!alive(&pid));
 }
 
@@ -144,6 +144,6 @@ fn a_worker_that_closes_its_output_and_stays_is_waited_for() {
     let pid = marker(&folder.path().join("own"));
     assert!(alive(&pid));
     std::fs::write(folder.path().join("go"), "").unwrap();
-    let ended = worker.wait();
-    assert_eq!((ended.how, ended.tail.as_str(), ended.leak), (How::Exited(5), "out\n", None));
+    let over = ended(worker);
+    assert_eq!((over.how, over.tail.as_str(), over.leak), (How::Exited(5), "out\n", None));
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use git_wave::plan::CommandLine;
-use git_wave::process::{Ended, Spec, start};
+use git_wave::process::{Ended, Spec, Worker, start};
 
 pub fn spec(folder: &Path, script: &str) -> Spec {
     Spec {
@@ -21,7 +21,15 @@ pub fn spec(folder: &Path, script: &str) -> Spec {
 }
 
 pub fn run(spec: &Spec) -> Ended {
-    start(spec).unwrap().wait()
+    ended(start(spec).unwrap())
+}
+
+/// Waits for its end, at most 20 s: one that cannot be ended is a failure, not a test that hangs.
+#[track_caller]
+pub fn ended(worker: Worker) -> Ended {
+    let (say, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || say.send(worker.wait()));
+    hear.recv_timeout(Duration::from_secs(20)).expect("it ends")
 }
 
 /// Waits until `done`, at most 20 s.
