@@ -54,7 +54,12 @@ fn the_committer_is_whom_git_would_name() {
         by_remote,
     ];
     repo.git(&["remote", "add", "origin", "x"]);
-    let environments: [&[(&str, &str)]; 4] = [
+    let global = repo.home().join("global");
+    std::fs::write(&global, "[user]\n\tname = Global\n").unwrap();
+    let global = global.to_str().unwrap();
+    let environments: [&[(&str, &str)]; 6] = [
+        &[("GIT_CONFIG_GLOBAL", global), ("GIT_COMMITTER_EMAIL", "env@example.com")],
+        &[("GIT_CONFIG_GLOBAL", global), ("GIT_COMMITTER_EMAIL", "env@example.com"), ("GIT_CONFIG_NOSYSTEM", "0")],
         &[],
         &[("GIT_COMMITTER_NAME", "Env")],
         &[("GIT_COMMITTER_NAME", "Env."), ("GIT_COMMITTER_EMAIL", "env@example.com")],
@@ -132,4 +137,29 @@ fn of_a_group_only_those_in_a_persons_way_wait() {
         assert!(told.contains(one), "{told:?}");
     }
     assert_eq!(repo.read("mine/new"), "not committed\n");
+}
+
+#[test]
+fn ten_branches_land_from_a_shell_loop_as_the_readme_has_it() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    for n in 0..10 {
+        let (name, path) = (format!("feature/{n}"), format!("f{n}"));
+        let head = repo.candidate(&base, &format!("feature {n}"), &[(&path, Some("x"))]);
+        repo.git(&["branch", &name, &head]);
+    }
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let section = readme.split("## The commit queue by itself").nth(1).unwrap();
+    let lines =
+        section.lines().skip_while(|line| !line.starts_with("    ")).take_while(|line| line.starts_with("    "));
+    let script = lines.collect::<Vec<_>>().join("\n");
+    assert!(script.contains("queue add") && script.contains("queue process"), "{script}");
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_git-wave")).parent().unwrap().to_str().unwrap().to_owned();
+    repo.shell(&format!("PATH='{bin}':$PATH\n{script}"));
+    let mut subjects = repo.subjects("main");
+    subjects.sort();
+    let expected = (0..10).map(|n| format!("feature {n}"));
+    assert_eq!(subjects, std::iter::once("begin".to_owned()).chain(expected).collect::<Vec<_>>());
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.assert_tidy();
 }

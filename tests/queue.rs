@@ -25,7 +25,7 @@ fn a_single_commit_lands_with_its_author_date_and_message_and_its_trailers() {
     assert_eq!((&added["entry"], &added["ticket"], &added["position"]), (&"e1".into(), &"AUTH-002".into(), &1.into()));
     let lines = repo.process(0);
     assert_eq!(lines.len(), 1);
-    assert_eq!((&lines[0]["state"], &lines[0]["landed_by"]), (&"landed".into(), &"overlay".into()));
+    assert_eq!((&lines[0]["state"], &lines[0]["landed_by"]), (&"landed".into(), &repo.kind().easy_merge().into()));
     assert_eq!(lines[0]["commit"], repo.git(&["rev-parse", "main"]).as_str());
     assert_eq!(lines[0]["tree"], repo.git(&["rev-parse", "main^{tree}"]).as_str());
     let message = repo.git(&["log", "-1", "--format=%B", "main"]);
@@ -408,7 +408,7 @@ fn evil_trees_fail_with_their_reason_and_others_go_on() {
     let lines = repo.process(1);
     let states: Vec<&str> = lines.iter().map(|line| line["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["failed", "failed", "failed", "landed"], "{lines:?}");
-    assert_eq!(repo.git(&["ls-tree", "--name-only", "main"]), "README\ngood");
+    assert_eq!(repo.git(&["diff", "--name-only", &base, "main"]), "good");
 }
 
 #[test]
@@ -461,7 +461,9 @@ fn packs_of_many_landings_do_not_pile_up() {
     }
     let packs = std::fs::read_dir(repo.path(".git/objects/pack")).unwrap().flatten();
     let packs = packs.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack")).count();
-    assert!((1..40).contains(&packs), "{packs} packs");
+    // Git by itself packs nothing.
+    let fewest = usize::from(repo.kind().is_for_libgit2());
+    assert!((fewest..40).contains(&packs), "{packs} packs");
     assert_eq!(repo.git(&["rev-list", "--count", "main"]), "46");
     repo.assert_tidy();
 }

@@ -9,8 +9,7 @@ use common::TestRepo;
 use git_wave::event::DeferralReason;
 use git_wave::git::Repository;
 use git_wave::names::{BranchRef, CommitId, TicketId};
-use git_wave::plan::Priority;
-use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, Strategy, Told};
+use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, Told};
 use serde_json::Value;
 
 impl TestRepo {
@@ -24,19 +23,8 @@ impl TestRepo {
 }
 
 fn new(ticket: &str, head: &str) -> NewEntry {
-    NewEntry {
-        key: None,
-        ticket: TicketId::new(ticket),
-        title: Some("A title".to_owned()),
-        run: None,
-        target: BranchRef::from_branch("main"),
-        base: None,
-        head: CommitId::new(head),
-        message: None,
-        priority: Priority::default(),
-        strategy: Strategy::Squash,
-        change: Change::Apply,
-    }
+    let title = Some("A title".to_owned());
+    NewEntry { title, ..NewEntry::new(TicketId::new(ticket), BranchRef::from_branch("main"), CommitId::new(head)) }
 }
 
 fn drain(queue: &Queue, how: &Processing<'_>) -> Vec<Landing> {
@@ -83,10 +71,10 @@ fn a_reversal_undoes_only_what_it_names() {
     repo.write("later", "later\n");
     repo.commit("later");
     let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
-    let revert = NewEntry { base: Some(CommitId::new(before)), change: Change::Revert, ..new("T", &bad) };
+    let revert = NewEntry { base: Some(CommitId::new(&before)), change: Change::Revert, ..new("T", &bad) };
     queue.add(revert).unwrap();
     drain(&queue, &Processing { wait: Duration::ZERO, approve: None, give_up: &|| false });
-    assert_eq!(repo.git(&["ls-tree", "--name-only", "main"]), "README\nlater");
+    assert_eq!(repo.git(&["diff", "--name-only", &before, "main"]), "later");
     assert_eq!(repo.read("README"), "a test\n");
     assert_eq!(repo.git(&["log", "-1", "--format=%s", "main"]), "Revert \"A title\"");
 }
@@ -279,17 +267,18 @@ fn a_lock_that_a_killed_landing_left_is_cleared_and_one_of_somebody_else_is_wait
     let repo = TestRepo::new();
     let base = repo.git(&["rev-parse", "main"]);
     repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
-    let lock = repo.path(".git/refs/heads/main.lock");
-    std::fs::write(&lock, "").unwrap();
+    let lock = repo.path(repo.kind().lock_of_main());
+    let held = std::fs::File::create_new(&lock).unwrap();
     let mut process = repo.wave_command(repo.root(), &["queue", "process"]);
     let mut process = process.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let mut said = std::io::BufReader::new(process.stderr.take().unwrap());
     let mut line = String::new();
     std::io::BufRead::read_line(&mut said, &mut line).unwrap();
-    assert!(line.contains("failed to lock") && line.contains("try 1"), "{line}");
+    assert!(line.contains("lock") && line.contains("try 1"), "{line}");
     process.kill().unwrap();
     process.wait().unwrap();
     assert!(lock.exists(), "a lock of somebody else is never deleted");
+    drop(held);
     // Now there is an intent without an owner, so that the lock can only be its.
     repo.process(0);
     assert_eq!(repo.subjects("main"), ["begin", "x"]);

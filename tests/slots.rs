@@ -86,7 +86,7 @@ fn a_reused_slot_follows_the_base_and_keeps_what_is_ignored() {
     std::fs::remove_file(at.join("run.sh")).unwrap();
     test.git_in(&at, &["checkout", "-q", "-b", "worker-branch"]);
     test.git_in(&at, &["init", "-q", "nested"]);
-    test.git_in(&at, &["add", "untracked"]);
+    test.git_in(&at, &["add", "--sparse", "untracked"]);
     test.write("src/m0/f0.txt", "changed\n");
     test.write("new/file", "new\n");
     std::fs::remove_file(test.path("src/m1/f1.txt")).unwrap();

@@ -71,7 +71,7 @@ impl Bench {
             assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         };
-        git(&["add", "-A"]);
+        git(&["add", "-A", "--sparse"]);
         git(&["write-tree"])
     }
 
@@ -144,16 +144,16 @@ fn every_single_kind_of_change_is_taken_as_git_takes_it() {
         }),
         ("ignored but staged", |b| {
             b.write("x.o", "x");
-            b.git(&["add", "-f", "x.o"]);
+            b.git(&["add", "--sparse", "-f", "x.o"]);
         }),
         ("staged, then edited", |b| {
             b.write("d0/e0/f0", "staged\n");
-            b.git(&["add", "-A"]);
+            b.git(&["add", "-A", "--sparse"]);
             b.write("d0/e0/f0", "edited after\n");
         }),
         ("staged, then deleted", |b| {
             b.write("new", "staged\n");
-            b.git(&["add", "-A"]);
+            b.git(&["add", "-A", "--sparse"]);
             std::fs::remove_file(b.at.join("new")).unwrap();
         }),
         ("deleted in the index only", |b| drop(b.git(&["rm", "-q", "--cached", "script", "d0/e0/f0"]))),
@@ -163,7 +163,7 @@ fn every_single_kind_of_change_is_taken_as_git_takes_it() {
         }),
         ("meant to be added", |b| {
             b.write("later", "x\n");
-            b.git(&["add", "-N", "later"]);
+            b.git(&["add", "--sparse", "-N", "later"]);
         }),
         ("odd names", |b| {
             for name in ["-rf", "a b", "new\nline", "tab\t", "quote\"", "ünï", "emoji-🦀", "*", ":(top)x", "#x", "~"]
@@ -253,11 +253,11 @@ fn random_step(bench: &Bench, dice: &mut Dice) {
             let mode = if dice.below(2) == 0 { 0o755 } else { 0o644 };
             std::fs::set_permissions(&full, std::fs::Permissions::from_mode(mode)).unwrap();
         }
-        6 => drop(bench.git(&["add", "-A"])),
+        6 => drop(bench.git(&["add", "-A", "--sparse"])),
         7 if dice.below(3) == 0 => drop(bench.git(&["commit", "-q", "--allow-empty", "-am", "step"])),
         8 => {
             let literal = format!(":(literal){}", path.display());
-            let args = if dice.below(2) == 0 { ["rm", "-rq", "--cached"] } else { ["add", "-f", "-N"] };
+            let args = if dice.below(2) == 0 { ["rm", "-rq", "--cached"] } else { ["add", "--sparse", "-fN"] };
             let _ = Command::new("git").arg("-C").arg(&bench.at).args(args).args(["--", &literal]).output().unwrap();
         }
         _ => {}
@@ -285,7 +285,7 @@ fn what_was_made_is_counted_and_signed() {
     assert_eq!(bench.snapshot(), Snapshot::Nothing { warnings: Vec::new() });
     assert_eq!(bench.repo.changes_in(&bench.at, "slot-1", &bench.base).unwrap(), 0);
     bench.write("one", "1");
-    bench.git(&["add", "-A"]);
+    bench.git(&["add", "-A", "--sparse"]);
     bench.git(&["commit", "-qm", "its own"]);
     let own = bench.git(&["rev-parse", "HEAD"]);
     let Snapshot::Made { head, commits, files, committed, .. } = bench.snapshot() else { panic!() };
@@ -308,7 +308,7 @@ fn a_branch_of_the_workers_own_and_a_history_that_left_the_base_are_followed() {
     let bench = Bench::new(furnish);
     bench.git(&["checkout", "-q", "-b", "topic"]);
     bench.write("one", "1");
-    bench.git(&["add", "-A"]);
+    bench.git(&["add", "-A", "--sparse"]);
     bench.git(&["commit", "-qm", "on a branch"]);
     let Snapshot::Made { base, commits: 1, .. } = bench.snapshot() else { panic!() };
     assert_eq!(base, bench.base);
@@ -323,7 +323,7 @@ fn a_branch_of_the_workers_own_and_a_history_that_left_the_base_are_followed() {
 fn commits_that_cancel_out_are_a_candidate_all_the_same() {
     let bench = Bench::new(furnish);
     bench.write("one", "1");
-    bench.git(&["add", "-A"]);
+    bench.git(&["add", "-A", "--sparse"]);
     bench.git(&["commit", "-qm", "one"]);
     bench.git(&["revert", "--no-edit", "HEAD"]);
     assert!(matches!(bench.snapshot(), Snapshot::Made { commits: 2, files: 0, committed: Committed::Nothing, .. }));

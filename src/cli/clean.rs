@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face};
 use crate::config::Config;
 use crate::event::{Event, RunState};
+use crate::queue::Queue;
 use crate::run::RunRecord;
 use crate::worktree::{Swept, sweep};
 
@@ -19,6 +20,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let at = worktrees_at(&context.config, &context);
+    // A hold that no entry came to must not count as one: it is not going to last.
+    Queue::open(&context.repo)?.sweep()?;
+    context.repo.clear_litter()?;
     let mut done: Vec<String> = sweep(&context.repo, at.as_deref())?.iter().map(line).collect();
     if let Some(keep) = args.runs {
         done.extend(remove_runs(&context, keep)?);

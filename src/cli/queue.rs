@@ -176,6 +176,7 @@ fn line(view: &EntryView) -> String {
 }
 
 fn process(args: &Process, queue: &Queue, face: &Face) -> Result<Exit, CliError> {
+    queue.sweep()?;
     let targets = match &args.onto {
         Some(branch) => vec![BranchRef::from_branch(branch)],
         None => queue.targets()?,

@@ -45,6 +45,16 @@ impl Deferral {
             [first, rest @ ..] => format!("{} in {first} and {} more", self.reason, rest.len()),
         }
     }
+
+    /// Whether another try came to exactly what is known already. Which tip a dirty checkout was in the way of tells nothing.
+    #[must_use]
+    pub(crate) fn says_the_same(&self, before: &Self) -> bool {
+        let same_tip = self.ours == before.ours || self.reason == DeferralReason::DirtyTarget;
+        self.reason == before.reason
+            && self.eligible_when == before.eligible_when
+            && self.paths == before.paths
+            && same_tip
+    }
 }
 
 /// The reasons of a deferral.

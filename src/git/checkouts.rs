@@ -1,4 +1,4 @@
-//! The worktrees that have a branch checked out: what a landing would run over there, and bringing them along after one.
+//! The worktrees that have a branch checked out, and what a landing would run over there.
 //!
 //! Never stashes, resets or overwrites: git refuses to touch what is not exactly as the old tip has it, and so do we,
 //! before the ref moves. Knows nothing of why a branch moves.
@@ -11,11 +11,14 @@ use super::differences::Differences;
 use super::program::Program;
 use super::untouched::Untouched;
 use super::{GitError, Repository, shown};
-use crate::names::{BranchRef, CommitId};
+use crate::names::BranchRef;
 
 impl Repository {
     /// Every worktree, the main one first, that has `target` checked out.
     pub(crate) fn checkouts_of(&self, target: &BranchRef) -> Result<Vec<PathBuf>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.checkouts_of(target);
+        }
         let mut found = Vec::new();
         if !self.is_bare() && is_on(&self.common_dir().join("HEAD"), target) {
             found.push(self.root().to_owned());
@@ -152,22 +155,4 @@ fn untracked_at(checkout: &Path, path: &[u8], changes: &Differences) -> Result<V
 
 fn at(checkout: &Path, path: &[u8]) -> PathBuf {
     checkout.join(std::ffi::OsStr::from_bytes(path))
-}
-
-/// Moves index and files of `checkout` from `old` to `new`, keeping every change of the user's that is not in the way.
-/// Done twice, it does nothing the second time.
-pub(crate) fn bring_along(checkout: &Path, old: &CommitId, new: &CommitId) -> Result<(), GitError> {
-    let read_tree =
-        || Program::new(checkout).args(["read-tree", "-m", "-u", old.as_str(), new.as_str()]).run(&[0]).map(drop);
-    read_tree().or_else(|_| {
-        // It takes a file that was only touched for a changed one, until the index is refreshed, which costs a look at
-        // every file. Exit 1 says that some files are dirty, which they may be.
-        Program::new(checkout).args(["update-index", "--refresh"]).run(&[0, 1])?;
-        read_tree()
-    })
-}
-
-/// What [`bring_along`] runs, for people to run by hand.
-pub(crate) fn bring_along_command(checkout: &Path, old: &CommitId, new: &CommitId) -> String {
-    format!("git -C '{}' read-tree -m -u {old} {new}", checkout.display())
 }

@@ -4,7 +4,7 @@
 
 use super::program::Program;
 use super::session::NewCommit;
-use super::{GitError, Repository, Signature};
+use super::{GitError, Signature};
 use crate::names::CommitId;
 
 pub(super) fn text(new: &NewCommit) -> Vec<u8> {
@@ -29,9 +29,7 @@ fn date(who: &Signature) -> String {
 }
 
 /// Made by git, which knows how to sign. A signature that fails is an error, never an unsigned commit.
-pub(super) fn signed(folder: &Repository, new: &NewCommit) -> Result<CommitId, GitError> {
-    let mut git = Program::new(folder.root());
-    git.git_dir(folder.common_dir());
+pub(super) fn signed(git: &mut Program, new: &NewCommit) -> Result<CommitId, GitError> {
     for (role, who) in [("AUTHOR", &new.author), ("COMMITTER", &new.committer)] {
         git.env(&format!("GIT_{role}_NAME"), &who.name).env(&format!("GIT_{role}_EMAIL"), &who.email);
         git.env(&format!("GIT_{role}_DATE"), format!("@{}", date(who)));

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use git2::{AttrCheckFlags, AttrValue, Oid};
 
+use super::place::Place;
 use super::program::Program;
-use super::worktree::Place;
 use super::{GitError, Repository, oid};
 use crate::names::CommitId;
 use crate::store::write_atomic;

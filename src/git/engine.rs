@@ -1,4 +1,5 @@
-//! A repository that one landing group works on.
+//! A repository that one landing group works on, and which of the two engines it has: each call goes to the one or the
+//! other here, and nowhere above.
 //!
 //! Dropped without [`Session::persist`], nothing it made can be found. Not `Sync`: one thread, one session.
 
@@ -6,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::differences::{Differences, Item};
 use super::history::{commit_info_in, is_ancestor_in, merge_bases_in};
+use super::plumbing::Plumbing;
+use super::program::Program;
 use super::refs::tip_in;
 use super::session::{Library, NewCommit};
 use super::{CommitInfo, GitError, Repository};
@@ -15,14 +18,25 @@ use crate::names::{BranchRef, CommitId, TreeId};
 pub(crate) struct Session {
     pub(super) folder: Repository,
     staging: PathBuf,
-    pub(super) library: Library,
+    pub(super) by: By,
+}
+
+/// The two engines.
+pub(super) enum By {
+    /// libgit2.
+    Library(Box<Library>),
+    /// The git program.
+    Program(Plumbing),
 }
 
 impl Session {
     /// Opens `folder`; packs are written in `staging`, which belongs to this session alone.
     pub(crate) fn open(folder: &Repository, staging: &Path) -> Result<Self, GitError> {
-        let library = Library::open(folder, staging)?;
-        Ok(Self { folder: folder.clone(), staging: staging.to_owned(), library })
+        let by = match folder.plumbing() {
+            Some(git) => By::Program(git.apart_in(staging)?),
+            None => By::Library(Box::new(Library::open(folder, staging)?)),
+        };
+        Ok(Self { folder: folder.clone(), staging: staging.to_owned(), by })
     }
 
     /// The same repository, seen afresh: nothing of what was made here.
@@ -31,62 +45,120 @@ impl Session {
     }
 
     pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
-        tip_in(&self.library.repo, target)
+        match &self.by {
+            By::Library(library) => tip_in(&library.repo, target),
+            By::Program(git) => git.tip(target),
+        }
     }
 
     pub(crate) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
-        commit_info_in(&self.library.repo, id)
+        match &self.by {
+            By::Library(library) => commit_info_in(&library.repo, id),
+            By::Program(git) => git.commit_info(id),
+        }
     }
 
     pub(crate) fn tree_of(&self, id: &CommitId) -> Result<TreeId, GitError> {
-        Ok(TreeId::new(self.library.tree_oid(id)?.to_string()))
+        match &self.by {
+            By::Library(library) => Ok(TreeId::new(library.tree_oid(id)?.to_string())),
+            By::Program(git) => Ok(git.commit_info(id)?.tree),
+        }
     }
 
     pub(crate) fn is_ancestor(&self, a: &CommitId, of: &CommitId) -> Result<bool, GitError> {
-        is_ancestor_in(&self.library.repo, a, of)
+        match &self.by {
+            By::Library(library) => is_ancestor_in(&library.repo, a, of),
+            By::Program(git) => git.is_ancestor(a, of),
+        }
     }
 
     /// All best common ancestors of `a` and a commit that had all of `others` as parents.
     pub(crate) fn merge_bases(&self, a: &CommitId, others: &[CommitId]) -> Result<Vec<CommitId>, GitError> {
-        merge_bases_in(&self.library.repo, a, others)
+        match &self.by {
+            By::Library(library) => merge_bases_in(&library.repo, a, others),
+            By::Program(git) => git.merge_bases(a, others),
+        }
     }
 
     /// What differs between two trees, by our own walk.
     pub(crate) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
-        self.library.differences(one, two)
+        match &self.by {
+            By::Library(library) => library.differences(one, two),
+            By::Program(git) => git.differences(one, two),
+        }
     }
 
     pub(crate) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
-        self.library.item_at(tree, path)
+        match &self.by {
+            By::Library(library) => library.item_at(tree, path),
+            By::Program(git) => git.item_at(tree, path),
+        }
     }
 
     /// A blob's bytes, if it is one.
     pub(crate) fn blob(&self, item: Item) -> Result<Option<Vec<u8>>, GitError> {
-        self.library.blob(item)
+        match &self.by {
+            By::Library(library) => library.blob(item),
+            By::Program(git) => git.blob(item),
+        }
     }
 
     /// Makes a commit; signed by git where `commit.gpgsign` asks for it.
     pub(crate) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
-        self.library.commit(new)
+        match &self.by {
+            By::Library(library) => library.commit(new),
+            By::Program(git) => git.commit(new),
+        }
     }
 
     /// Makes every object made so far durable.
     pub(crate) fn persist(&self) -> Result<(), GitError> {
-        self.library.persist()
+        match &self.by {
+            By::Library(library) => library.persist(),
+            By::Program(git) => git.persist(),
+        }
     }
 
     /// Bytes of objects that are held in memory.
     pub(crate) fn weight(&self) -> usize {
-        self.library.made.weight()
+        match &self.by {
+            By::Library(library) => library.made.weight(),
+            By::Program(_) => 0,
+        }
     }
 
     /// Whether a commit can be read here.
     pub(crate) fn knows(&self, id: &CommitId) -> bool {
-        self.library.has(id)
+        match &self.by {
+            By::Library(library) => library.has(id),
+            By::Program(git) => git.has(id),
+        }
     }
 
     /// Ids of the commits that `head` reaches and none of `without` does, the newest first, at most `most`.
     pub(super) fn walk(&self, without: &[&CommitId], head: &CommitId, most: usize) -> Result<Vec<CommitId>, GitError> {
-        self.library.walk(without, head, most)
+        match &self.by {
+            By::Library(library) => library.walk(without, head, most),
+            By::Program(git) => git.walk(without, head, most),
+        }
+    }
+
+    /// Git, where this session reads and writes.
+    pub(super) fn git(&self) -> Result<Program, GitError> {
+        match &self.by {
+            By::Library(library) => library.git(),
+            By::Program(git) => Ok(git.git()),
+        }
+    }
+
+    /// Makes the tree that git has made part of what this session has made.
+    pub(super) fn take_over(&self, tree: &TreeId) -> Result<(), GitError> {
+        match &self.by {
+            By::Library(library) => library.take_over(tree.as_str()),
+            By::Program(git) => {
+                git.unsynced.set(true);
+                Ok(())
+            }
+        }
     }
 }

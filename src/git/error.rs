@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::store::is_pressure;
+use crate::store::{is_damage, is_pressure};
 
 /// A refusal by the repository, by git, or by the machine under them.
 #[derive(Debug, Error)]
@@ -140,8 +140,32 @@ impl GitError {
         match self {
             Self::Locked { .. } => true,
             Self::Library { detail, .. } => names_pressure(detail) || names_collected(detail),
-            Self::Program { stderr, .. } => names_lock(stderr) || names_pressure(stderr),
+            // Killed from outside, by the kernel for want of memory most likely: that says nothing of what it was asked.
+            Self::Program { status, stderr, .. } => {
+                status.starts_with("signal") || names_lock(stderr) || names_pressure(stderr)
+            }
             Self::NotRun { source, .. } | Self::Io { source, .. } => is_pressure(source),
+            _ => false,
+        }
+    }
+
+    /// Whether the machine is broken, or lets nothing be written: no ticket's fault, and no other would fare better.
+    #[must_use]
+    pub(crate) fn is_machines(&self) -> bool {
+        match self {
+            Self::Library { detail, .. } => names_damage(detail),
+            Self::Program { stderr, .. } => names_damage(stderr),
+            Self::NotRun { source, .. } | Self::Io { source, .. } => is_damage(source),
+            Self::NotSynced { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether something was written that may not be on the disk.
+    pub(super) fn names_sync(&self) -> bool {
+        match self {
+            Self::NotSynced { .. } => true,
+            Self::Library { detail: text, .. } | Self::Program { stderr: text, .. } => text.contains("fsync"),
             _ => false,
         }
     }
@@ -164,7 +188,7 @@ impl GitError {
 }
 
 /// Both libgit2 and git say it in words; git's exit code says only 128.
-fn names_lock(text: &str) -> bool {
+pub(super) fn names_lock(text: &str) -> bool {
     // The last: `git pack-refs` removes an empty folder just when a ref is to be made in it.
     [
         "index.lock",
@@ -181,6 +205,10 @@ fn names_lock(text: &str) -> bool {
 /// libgit2's words for a ref to an object that a `git gc --prune=now` took between its being written and being held.
 fn names_collected(text: &str) -> bool {
     text.contains("target OID for the reference doesn't exist")
+}
+
+fn names_damage(text: &str) -> bool {
+    ["Input/output error", "Read-only file system", "fsync"].iter().any(|sign| text.contains(sign))
 }
 
 fn names_pressure(text: &str) -> bool {

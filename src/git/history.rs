@@ -4,6 +4,7 @@
 
 use git2::ErrorCode;
 
+use super::plumbing::Plumbing;
 use super::{GitError, Repository, oid};
 use crate::names::{CommitId, TreeId};
 
@@ -48,16 +49,26 @@ impl CommitInfo {
 impl Repository {
     /// Whether `a` is `of` or one of its ancestors.
     pub fn is_ancestor(&self, a: &CommitId, of: &CommitId) -> Result<bool, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.is_ancestor(a, of);
+        }
         is_ancestor_in(&self.open()?, a, of)
     }
 
     /// All best common ancestors; none for unrelated histories.
     pub fn merge_bases(&self, a: &CommitId, b: &CommitId) -> Result<Vec<CommitId>, GitError> {
-        merge_bases_in(&self.open()?, a, std::slice::from_ref(b))
+        let others = std::slice::from_ref(b);
+        if let Some(git) = self.plumbing() {
+            return git.merge_bases(a, others);
+        }
+        merge_bases_in(&self.open()?, a, others)
     }
 
     /// The paths that differ between two commits, sorted, renames as a removal and an addition. Not UTF-8 is shown lossily.
     pub fn changed_paths(&self, from: &CommitId, to: &CommitId) -> Result<Vec<String>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.changed_paths(from, to);
+        }
         let repo = self.open()?;
         let diff = diff_in(&repo, from, to)?;
         let mut paths: Vec<String> = diff.deltas().flat_map(|delta| paths_of(&delta)).collect();
@@ -68,7 +79,14 @@ impl Repository {
 
     /// The difference between two commits as a patch that `git apply` reads.
     pub fn patch(&self, from: &CommitId, to: &CommitId) -> Result<Vec<u8>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.patch(from, to);
+        }
         let repo = self.open()?;
+        // libgit2 looks for attributes in the main worktree's index, and fails where it cannot read that: split, or sparse.
+        if repo.index().is_err() {
+            return Plumbing::on(self).patch(from, to);
+        }
         let mut text = Vec::new();
         diff_in(&repo, from, to)?
             .print(git2::DiffFormat::Patch, |_, _, line| {
@@ -84,6 +102,9 @@ impl Repository {
 
     /// A commit's own words.
     pub fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.commit_info(id);
+        }
         commit_info_in(&self.open()?, id)
     }
 }
@@ -154,7 +175,7 @@ pub(super) fn commit_info_in(repo: &git2::Repository, id: &CommitId) -> Result<C
 }
 
 /// Latin-1 is the one legacy encoding whose bytes are code points; others are shown lossily.
-fn decoded(bytes: &[u8], encoding: &str) -> String {
+pub(super) fn decoded(bytes: &[u8], encoding: &str) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_)

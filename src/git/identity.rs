@@ -2,6 +2,10 @@
 //!
 //! Invents nobody: without a configured name there is an error, never a guess from the host name.
 
+use std::path::Path;
+
+use git2::ConfigLevel;
+
 use super::program::Program;
 use super::{GitError, Repository};
 
@@ -55,36 +59,59 @@ impl Repository {
 /// The configuration's files, where they are all that git would read.
 struct Files {
     config: git2::Config,
+    /// In place of the user's own file.
+    global: Option<git2::Config>,
     with_system: bool,
 }
 
 impl Files {
     fn open(repository: &Repository) -> Option<Self> {
+        const KNOWN: [&[u8]; 2] = [b"GIT_CONFIG_GLOBAL", b"GIT_CONFIG_NOSYSTEM"];
         let mut names = std::env::vars_os().map(|(name, _)| name.into_encoded_bytes());
-        if names.any(|name| name.starts_with(b"GIT_CONFIG") && name != b"GIT_CONFIG_NOSYSTEM") {
+        if names.any(|name| name.starts_with(b"GIT_CONFIG") && !KNOWN.contains(&name.as_slice())) {
             return None;
         }
         let config = repository.open().ok()?.config().and_then(|mut config| config.snapshot()).ok()?;
-        if config.entries(Some("^includeif\\.hasconfig")).ok()?.next().is_some() {
-            return None;
-        }
-        Some(Self { config, with_system: std::env::var_os("GIT_CONFIG_NOSYSTEM").is_none() })
+        let global = match std::env::var_os("GIT_CONFIG_GLOBAL") {
+            Some(file) => Some(git2::Config::open(Path::new(&file)).ok()?),
+            None => None,
+        };
+        let is_odd =
+            has(&config, "^includeif\\.hasconfig") || global.as_ref().is_some_and(|of| has(of, "^includeif\\."));
+        let without = std::env::var("GIT_CONFIG_NOSYSTEM").unwrap_or_default();
+        let with_system = ["", "0", "false", "no", "off"].contains(&without.to_ascii_lowercase().as_str());
+        (!is_odd).then_some(Self { config, global, with_system })
     }
 
     /// The value of the first of `keys` that has one, from the file that overrules the others.
     fn value(&self, keys: [&str; 2]) -> Option<String> {
+        let is_global = |level| matches!(level, ConfigLevel::Global | ConfigLevel::XDG);
         keys.into_iter().find_map(|key| {
-            let mut found = None;
-            let entries = self.config.entries(Some(&format!("^{}$", key.replace('.', "\\.")))).ok()?;
-            // In the order in which they overrule one another.
-            let _ = entries.for_each(|entry| {
-                if self.with_system || entry.level() != git2::ConfigLevel::System {
-                    found = entry.value().ok().map(str::to_owned);
-                }
-            });
-            found
+            let own = last(&self.config, key, |level| level != ConfigLevel::System && !is_global(level));
+            let users = || match &self.global {
+                Some(global) => last(global, key, |_| true),
+                None => last(&self.config, key, is_global),
+            };
+            let systems = || last(&self.config, key, |level| self.with_system && level == ConfigLevel::System);
+            own.or_else(users).or_else(systems)
         })
     }
+}
+
+fn has(config: &git2::Config, names: &str) -> bool {
+    config.entries(Some(names)).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Entries come in the order in which they overrule one another.
+fn last(config: &git2::Config, key: &str, heeds: impl Fn(ConfigLevel) -> bool) -> Option<String> {
+    let mut found = None;
+    let entries = config.entries(Some(&format!("^{}$", key.replace('.', "\\.")))).ok()?;
+    let _ = entries.for_each(|entry| {
+        if heeds(entry.level()) {
+            found = entry.value().ok().map(str::to_owned);
+        }
+    });
+    found
 }
 
 /// Whether git takes it as it is: it strips blanks and some signs from both ends, and takes out what a signature cannot

@@ -62,6 +62,10 @@ impl Repository {
     /// Packs every object of `base..head`, and keeps the pack until the answer is dropped, by when a ref must hold `head`.
     /// An error if one of them is gone already. Not synced.
     pub(crate) fn keep_objects(&self, base: &CommitId, head: &CommitId) -> Result<Kept, GitError> {
+        if self.plumbing().is_some() {
+            // Such a repository libgit2 cannot pack.
+            return Ok(Kept::default());
+        }
         let during = || GitError::during(format!("packing {}", head.short()));
         let repo = self.open()?;
         let config = repo.config().and_then(|mut config| config.snapshot()).map_err(during())?;

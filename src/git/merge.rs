@@ -2,7 +2,7 @@
 //!
 //! Judges nothing: the tree law does, in another room. Moves no ref.
 
-use super::engine::Session;
+use super::engine::{By, Session};
 use super::merge_tree::{self, Answer, Staged};
 use super::overlay;
 use super::session::Library;
@@ -34,7 +34,12 @@ pub(crate) enum Merged {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// It would.
-    Clean,
+    Clean {
+        /// The tree that would be landed, which need not be written.
+        tree: TreeId,
+        /// How it was merged.
+        by: LandedBy,
+    },
     /// It would not.
     Conflict {
         /// Git's conflicted paths.
@@ -50,7 +55,7 @@ impl Repository {
         let seen_from = std::slice::from_ref(tip);
         let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {
-            Merged::Clean { .. } => Probe::Clean,
+            Merged::Clean { tree, by, .. } => Probe::Clean { tree, by },
             Merged::Conflict { staged, .. } => {
                 let paths = merge_tree::paths_of(&staged);
                 Probe::Conflict { paths: paths.iter().map(|path| super::shown(path)).collect() }
@@ -66,17 +71,19 @@ impl Session {
             Base::Natural { seen_from } => self.merge_bases(theirs, seen_from)?,
             Base::Explicit(base) => vec![base.clone()],
         };
-        if let Some(tree) = self.library.overlay(&bases, ours, theirs)? {
+        if let By::Library(library) = &self.by
+            && let Some(tree) = library.overlay(&bases, ours, theirs)?
+        {
             return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
         }
-        // git reads objects from the disk only.
-        self.persist()?;
         let explicit = match base {
             Base::Natural { .. } => None,
             Base::Explicit(base) => Some(base),
         };
-        let answer = merge_tree::merge(&self.folder, explicit, ours, theirs)?;
-        self.library.unsynced.set(true);
+        let answer = merge_tree::merge(&mut self.git()?, explicit, ours, theirs)?;
+        if let Answer::Clean(tree) = &answer {
+            self.take_over(tree)?;
+        }
         Ok(match answer {
             Answer::Clean(tree) => Merged::Clean { tree, by: LandedBy::Merge, bases },
             Answer::Conflict(staged) => Merged::Conflict { staged, bases },

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::differences::Item;
 use super::program::Program;
-use super::{GitError, Id, Repository};
+use super::{GitError, Id};
 use crate::names::{CommitId, TreeId};
 
 /// What git answered.
@@ -35,13 +35,11 @@ pub(crate) fn paths_of(staged: &[Staged]) -> Vec<Vec<u8>> {
 
 /// Merges `theirs` into `ours`. Attributes come from `ours`, not from whatever stands in a worktree.
 pub(super) fn merge(
-    repo: &Repository,
+    git: &mut Program,
     base: Option<&CommitId>,
     ours: &CommitId,
     theirs: &CommitId,
 ) -> Result<Answer, GitError> {
-    let mut git = Program::new(repo.root());
-    git.git_dir(repo.common_dir());
     git.option(&format!("--attr-source={ours}")).option("-c").option("rerere.enabled=false");
     git.args(["merge-tree", "--write-tree", "-z"]);
     if let Some(base) = base {

@@ -3,11 +3,14 @@
 //! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
 //! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
 
+mod apart;
+mod bring_along;
 mod checkouts;
 mod commit;
 mod conversion;
 mod differences;
 mod durable;
+mod emptied;
 mod engine;
 mod error;
 mod found;
@@ -16,14 +19,20 @@ mod hunks;
 mod id;
 mod identity;
 mod kept;
+mod litter;
 mod log;
+mod marked;
 mod merge;
 mod merge_tree;
 mod objects;
 mod overlay;
 mod pack;
+mod packed;
 mod packs;
+mod place;
+mod plumbing;
 mod program;
+mod quarantine;
 mod records;
 mod refs;
 mod repository;
@@ -38,7 +47,8 @@ mod version;
 mod weight;
 mod worktree;
 
-pub(crate) use checkouts::{bring_along, bring_along_command, obstacles};
+pub(crate) use bring_along::{Along, Begun, Desk, bring_along_command, let_go_of_index};
+pub(crate) use checkouts::obstacles;
 #[cfg(test)]
 pub(crate) use differences::Change;
 pub(crate) use differences::{Differences, Item, LINK};
@@ -52,7 +62,7 @@ pub use merge::Probe;
 pub(crate) use merge::{Base, Merged};
 pub(crate) use merge_tree::{Staged, paths_of};
 pub(crate) use refs::Hold;
-pub use repository::Repository;
+pub use repository::{Engine, RefStore, Repository};
 pub(crate) use session::NewCommit;
 pub use snapshot::{Committed, Snapshot, SnapshotBy};
 pub(crate) use swap::{Move, Swap, Turn};

@@ -24,7 +24,10 @@ pub(super) struct MadeObject {
 #[derive(Default)]
 pub(super) struct Made {
     by_id: RefCell<HashMap<Oid, Rc<[u8]>>>,
-    unwritten: RefCell<Vec<MadeObject>>,
+    in_order: RefCell<Vec<MadeObject>>,
+    /// How many of them are in the store, and how many git was shown.
+    written: Cell<usize>,
+    shown: Cell<usize>,
     weight: Cell<usize>,
 }
 
@@ -35,19 +38,33 @@ impl Made {
         let bytes: Rc<[u8]> = bytes.into();
         if self.by_id.borrow_mut().insert(id, bytes.clone()).is_none() {
             self.weight.set(self.weight.get() + bytes.len());
-            self.unwritten.borrow_mut().push(MadeObject { id, kind, bytes });
+            self.in_order.borrow_mut().push(MadeObject { id, kind, bytes });
         }
         Ok(id)
     }
 
-    /// What no file holds yet, in the order it was made.
-    pub(super) fn unwritten(&self) -> Vec<MadeObject> {
-        self.unwritten.borrow().clone()
+    pub(super) fn has(&self, id: Oid) -> bool {
+        self.by_id.borrow().contains_key(&id)
     }
 
-    /// From now on files hold everything made so far.
+    /// What the store does not have yet, in the order it was made.
+    pub(super) fn unwritten(&self) -> Vec<MadeObject> {
+        self.in_order.borrow()[self.written.get()..].to_vec()
+    }
+
+    /// From now on the store has everything made so far.
     pub(super) fn all_written(&self) {
-        self.unwritten.borrow_mut().clear();
+        self.written.set(self.in_order.borrow().len());
+    }
+
+    /// What git could not see yet, neither there nor in the store.
+    pub(super) fn unshown(&self) -> Vec<MadeObject> {
+        self.in_order.borrow()[self.shown.get().max(self.written.get())..].to_vec()
+    }
+
+    /// From now on git sees everything made so far.
+    pub(super) fn all_shown(&self) {
+        self.shown.set(self.in_order.borrow().len());
     }
 
     /// How many bytes are in memory.

@@ -51,6 +51,17 @@ impl Pack {
         Ok(Self { index: index(&places, &checksum), pack })
     }
 
+    /// Written where nothing has to last.
+    pub(super) fn show(&self, folder: &Path) -> Result<(), GitError> {
+        std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
+        let name = fresh_name();
+        for (ending, bytes) in [("pack", &self.pack), ("idx", &self.index)] {
+            let file = folder.join(format!("{name}.{ending}"));
+            std::fs::write(&file, bytes).map_err(|source| GitError::io(&file, source))?;
+        }
+        Ok(())
+    }
+
     /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there. Durable
     /// when this returns, and kept until a ref holds what is in it.
     pub(super) fn write(&self, staging: &Path, store: &Path, kept: &mut Kept) -> Result<(), GitError> {
@@ -65,6 +76,8 @@ impl Pack {
             write_synced(&from, bytes)?;
             std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
         }
+        // Gone, unless somebody else's pack stands in it.
+        let _ = std::fs::remove_dir(staging);
         sync_dir(store).map_err(|error| GitError::NotSynced { path: store.to_owned(), reason: error.to_string() })
     }
 }
@@ -100,7 +113,8 @@ fn header(kind: u8, size: usize) -> Vec<u8> {
     header
 }
 
-fn deflated(deflate: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), GitError> {
+/// Appends `bytes` to `out`, compressed.
+pub(super) fn deflated(deflate: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), GitError> {
     deflate.reset();
     loop {
         let read = usize::try_from(deflate.total_in()).expect("it was in memory");

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use super::GitError;
 use crate::store::FileLock;
@@ -109,6 +109,12 @@ impl Program {
         }
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(GitError::Program { command: self.shown(), status: output.status.to_string(), stderr })
+    }
+
+    /// Starts it with pipes, to be talked with.
+    pub(super) fn start(&mut self) -> Result<Child, GitError> {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.spawn().map_err(|source| GitError::NotRun { command: self.shown(), source })
     }
 
     fn output(&mut self) -> std::io::Result<Output> {

@@ -2,11 +2,16 @@
 //!
 //! Moves no branch: that is the landing's compare-and-swap. Knows nothing of why a commit is held.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
 use git2::ErrorCode;
 
 use super::durable::{durably, sync_objects};
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId};
+use crate::store::sync_dir;
 
 const OURS: &str = "refs/wave/";
 
@@ -21,11 +26,17 @@ pub(crate) struct Hold {
 impl Repository {
     /// The commit that `target` points to; none if there is no such branch.
     pub fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.tip(target);
+        }
         tip_in(&self.open()?, target)
     }
 
     /// The commit that `rev` names, tags peeled.
     pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.resolve(rev);
+        }
         let repo = self.open()?;
         let object = match repo.revparse_single(rev) {
             Ok(object) => object,
@@ -43,9 +54,13 @@ impl Repository {
         }
     }
 
-    /// Holds `at` by `refname`, which must be below `refs/wave/`; moves the ref if it is there.
+    /// Holds `at` by `refname`, which must be below `refs/wave/`; moves the ref if it is there. After a power cut the ref
+    /// may be gone, or empty: for what the same process lets go of again.
     pub fn hold(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
         ours(refname)?;
+        if let Some(git) = self.plumbing() {
+            return self.past_stale_lock(refname, || git.hold(refname, at));
+        }
         let at_oid = super::oid(at)?;
         self.past_stale_lock(refname, || {
             let made = self.open()?.reference(refname, at_oid, true, "held by git-wave").map(|_| ());
@@ -55,7 +70,35 @@ impl Repository {
 
     /// The same, and the ref is not lost in a power cut; see [`Repository::sync_objects`] for what it holds.
     pub fn hold_durably(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
-        durably(|| self.hold(refname, at))
+        let before = self.folders_of(refname);
+        durably(|| self.hold(refname, at))?;
+        // Git syncs no folder.
+        if self.plumbing().is_some() {
+            return self.sync_objects();
+        }
+        // libgit2 syncs the ref and the folder that names it, not the names of folders that it made for it.
+        for ((made, _), _) in self.folders_of(refname).iter().zip(&before).filter(|(now, before)| now.1 != before.1) {
+            let above = made.parent().unwrap_or(self.common_dir());
+            sync_dir(above)
+                .map_err(|error| GitError::NotSynced { path: above.to_owned(), reason: error.to_string() })?;
+        }
+        Ok(())
+    }
+
+    /// Holds what nobody synced, with everything it needs, before the only other copy of it goes.
+    pub fn hold_work(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
+        self.sync_objects()?;
+        self.hold_durably(refname, at)
+    }
+
+    /// The folders of a ref of ours below `refs/`, outermost first, and which they are now, if they are.
+    fn folders_of(&self, refname: &str) -> Vec<(PathBuf, Option<u64>)> {
+        let (refs, path) = (self.common_dir().join("refs"), self.common_dir().join(refname));
+        let identity = |folder: &Path| std::fs::metadata(folder).ok().map(|meta| meta.ino());
+        let folders = path.ancestors().skip(1).take_while(|folder| **folder != refs);
+        let mut folders: Vec<_> = folders.map(|folder| (folder.to_owned(), identity(folder))).collect();
+        folders.reverse();
+        folders
     }
 
     /// Makes every object durable that any process has written so far.
@@ -70,14 +113,38 @@ impl Repository {
 
     /// Lets go of every one of `holds`; nothing happens where one is gone already.
     pub(crate) fn release_all(&self, holds: &[Hold]) -> Result<(), GitError> {
-        let repo = self.open()?;
         for hold in holds {
             ours(&hold.name)?;
+        }
+        if let Some(git) = self.plumbing() {
+            return git.release_all(holds);
+        }
+        let repo = self.open()?;
+        let going = holds.iter().filter(|hold| is_to_go(&repo, hold));
+        self.unpack_refs(&going.map(|hold| hold.name.as_str()).collect())?;
+        for hold in holds {
             self.past_stale_lock(&hold.name, || {
                 release_in(&repo, hold).map_err(GitError::during(format!("releasing {}", hold.name)))
             })?;
         }
         Ok(())
+    }
+
+    /// The names of our refs right below `folder`, which ends in a slash. Where refs are files they are read as such, by
+    /// name alone: looking at every commit through libgit2 would cost more.
+    pub(crate) fn standing_in(&self, folder: &str) -> Result<BTreeSet<String>, GitError> {
+        let mut names: BTreeSet<String> = if self.is_reftable() {
+            self.held(folder)?.into_iter().filter_map(|(name, _)| Some(name.strip_prefix(folder)?.to_owned())).collect()
+        } else {
+            let found = std::fs::read_dir(self.common_dir().join(folder)).into_iter().flatten().flatten();
+            let files = found.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+            let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
+            let packed = packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(folder));
+            let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+            names.chain(packed.map(str::to_owned)).collect()
+        };
+        names.retain(|name| !name.contains('/') && !name.ends_with(".lock"));
+        Ok(names)
     }
 
     /// Every ref of ours whose name begins with `prefix`, sorted by name.
@@ -87,6 +154,9 @@ impl Repository {
     }
 
     pub(super) fn held_below(&self, prefix: &str) -> Result<Vec<(String, CommitId)>, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.held_below(prefix);
+        }
         let during = || GitError::during(format!("listing {prefix}"));
         let repo = self.open()?;
         let mut found = Vec::new();
@@ -101,12 +171,16 @@ impl Repository {
     }
 }
 
+fn is_to_go(repo: &git2::Repository, hold: &Hold) -> bool {
+    let Some(only) = &hold.only_at else { return true };
+    repo.find_reference(&hold.name).is_ok_and(|found| found.target().is_some_and(|at| at.to_string() == only.as_str()))
+}
+
 fn release_in(repo: &git2::Repository, hold: &Hold) -> Result<(), git2::Error> {
-    let deleted = repo.find_reference(&hold.name).and_then(|mut found| {
-        let at = found.target().map(|oid| CommitId::new(oid.to_string()));
-        if hold.only_at.is_none() || hold.only_at == at { found.delete() } else { Ok(()) }
-    });
-    match deleted {
+    if !is_to_go(repo, hold) {
+        return Ok(());
+    }
+    match repo.find_reference(&hold.name).and_then(|mut found| found.delete()) {
         Err(error) if error.code() != ErrorCode::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use git2::RepositoryOpenFlags as Flags;
 
 use super::GitError;
+use super::plumbing::{self, Plumbing};
+use super::program::Program;
 use crate::names::BranchRef;
 
 /// A repository, by its paths. Opens libgit2 inside each blocking call, so that it can go to any thread.
@@ -17,24 +19,53 @@ pub struct Repository {
 }
 
 #[derive(Debug)]
-struct Paths {
-    common: PathBuf,
-    root: PathBuf,
-    checkout: Option<PathBuf>,
+pub(super) struct Paths {
+    pub(super) common: PathBuf,
+    pub(super) root: PathBuf,
+    pub(super) checkout: Option<PathBuf>,
     /// The worktree's own folder in the repository; `common` for the main one.
-    own: PathBuf,
+    pub(super) own: PathBuf,
+    pub(super) engine: Engine,
+}
+
+/// What reads and writes a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// libgit2, in process.
+    Library,
+    /// The git program: libgit2 refuses the repository.
+    Program {
+        /// libgit2's words.
+        because: String,
+        /// Where its refs are.
+        refs: RefStore,
+    },
+}
+
+/// Where a repository has its refs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefStore {
+    /// Each in a file of its own, or packed in one.
+    Files,
+    /// In tables.
+    Reftable,
 }
 
 impl Repository {
     /// Finds the repository that `from` lies in. Heeds no `GIT_*` variable: a hook's environment must not lead astray.
     pub fn discover(from: &Path) -> Result<Self, GitError> {
         let none: [&Path; 0] = [];
-        let found = git2::Repository::open_ext(from, Flags::CROSS_FS, none).map_err(|error| refused(from, &error))?;
+        let found = match git2::Repository::open_ext(from, Flags::CROSS_FS, none) {
+            Ok(found) => found,
+            Err(error) if error.code() == git2::ErrorCode::NotFound => return Err(refused(from, &error)),
+            Err(error) => return Ok(Self { paths: Arc::new(plumbing::discover(from, error.message())?) }),
+        };
         let common = absolute(found.commondir())?;
         let own = absolute(found.path())?;
         let checkout = found.workdir().map(absolute).transpose()?;
         let root = if found.is_worktree() { main_root(&common)? } else { checkout.clone() };
-        let paths = Paths { root: root.unwrap_or_else(|| common.clone()), common, checkout, own };
+        let engine = Engine::Library;
+        let paths = Paths { root: root.unwrap_or_else(|| common.clone()), common, checkout, own, engine };
         Ok(Self { paths: Arc::new(paths) })
     }
 
@@ -62,8 +93,26 @@ impl Repository {
         self.paths.root == self.paths.common
     }
 
+    /// What reads and writes it.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.paths.engine
+    }
+
+    pub(super) fn is_reftable(&self) -> bool {
+        matches!(self.engine(), Engine::Program { refs: RefStore::Reftable, .. })
+    }
+
+    /// The second engine, if it has that one.
+    pub(super) fn plumbing(&self) -> Option<Plumbing> {
+        matches!(self.engine(), Engine::Program { .. }).then(|| Plumbing::on(self))
+    }
+
     /// The branch checked out where one stands.
     pub fn current_branch(&self) -> Result<BranchRef, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.current_branch(&self.paths.own);
+        }
         let repo = open_at(&self.paths.own)?;
         let head = repo.find_reference("HEAD").map_err(GitError::during("reading HEAD"))?;
         let Some(name) = head.symbolic_target().ok().flatten() else {
@@ -84,6 +133,13 @@ impl Repository {
     pub fn branches(&self) -> Result<Vec<String>, GitError> {
         let refs = self.held_below("refs/heads/")?;
         Ok(refs.into_iter().filter_map(|(name, _)| Some(name.strip_prefix("refs/heads/")?.to_owned())).collect())
+    }
+
+    /// Git, addressing the common folder.
+    pub(super) fn program(&self) -> Program {
+        let mut git = Program::new(self.root());
+        git.git_dir(self.common_dir());
+        git
     }
 
     /// Opens libgit2 on the common folder: refs and objects are the same from every worktree.
@@ -110,6 +166,6 @@ fn refused(at: &Path, error: &git2::Error) -> GitError {
     GitError::Unsupported { at: at.to_owned(), what: error.message().to_owned() }
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, GitError> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, GitError> {
     std::fs::canonicalize(path).map_err(|source| GitError::io(path, source))
 }

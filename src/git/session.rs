@@ -2,17 +2,17 @@
 //!
 //! Dropped without [`Library::persist`], nothing it made ever existed.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid};
 
 use super::differences::{self, Differences, Item};
-use super::durable::sync_objects;
 use super::kept::Kept;
 use super::objects::{Made, Reader};
 use super::overlay::Known;
 use super::pack::Pack;
+use super::quarantine::Quarantine;
 use super::{GitError, Repository, Signature, oid};
 use crate::names::{CommitId, TreeId};
 
@@ -21,12 +21,12 @@ pub(super) struct Library {
     pub(super) folder: Repository,
     pub(super) repo: git2::Repository,
     /// Where packs are written before they are moved into the store.
-    staging: PathBuf,
+    pub(super) staging: PathBuf,
     /// Dropped with the session, when refs hold what it wrote.
     kept: RefCell<Kept>,
     pub(super) made: Made,
-    /// Whether git wrote objects for us, which it does not sync.
-    pub(super) unsynced: Cell<bool>,
+    /// Opened when git is first asked.
+    pub(super) apart: OnceCell<Quarantine>,
     pub(super) overlay_allowed: bool,
     pub(super) known: RefCell<Known>,
     signs: bool,
@@ -54,8 +54,8 @@ impl Library {
             repo,
             staging: staging.to_owned(),
             made: Made::default(),
-            unsynced: Cell::new(false),
             kept: RefCell::default(),
+            apart: OnceCell::new(),
             overlay_allowed,
             known: RefCell::default(),
             signs,
@@ -87,18 +87,17 @@ impl Library {
         Ok(object.as_blob().map(|blob| blob.content().to_vec()))
     }
 
-    /// Makes a commit in memory; on disk, signed by git, where `commit.gpgsign` asks for it.
+    /// Makes a commit in memory; signed by git, where `commit.gpgsign` asks for it.
     pub(super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
         if self.signs {
-            self.persist()?;
-            let id = super::commit::signed(&self.folder, new)?;
-            self.unsynced.set(true);
+            let id = super::commit::signed(&mut self.git()?, new)?;
+            self.take_over(id.as_str())?;
             return Ok(id);
         }
         Ok(CommitId::new(self.made.add(ObjectType::Commit, super::commit::text(new))?.to_string()))
     }
 
-    /// Writes every object made so far as one pack, durably, with what git wrote for us.
+    /// Writes every object made so far as one pack, durably.
     pub(super) fn persist(&self) -> Result<(), GitError> {
         let made = self.made.unwritten();
         if !made.is_empty() {
@@ -108,9 +107,6 @@ impl Library {
                 &mut self.kept.borrow_mut(),
             )?;
             self.made.all_written();
-        }
-        if self.unsynced.replace(false) {
-            sync_objects(self.folder.common_dir())?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What a worker made, as commits: whatever it left uncommitted and not ignored is committed for it.
 //!
-//! libgit2 only, opened on the common folder, with the worktree's files and index shown to it: nothing that a
+//! By libgit2, opened on the common folder, with the worktree's files and index shown to it: nothing that a
 //! worker could have planted is executed. The tree is the one that `git add -A && git write-tree` would give. Two kinds
 //! of path are not taken, and named in a warning: an untracked repository inside the worktree, and what is
 //! neither file, symlink nor folder.
@@ -18,8 +18,9 @@ use std::path::Path;
 use git2::{DiffOptions, Oid};
 
 use super::conversion::Conversion;
+use super::place::{Head, Place};
+use super::plumbing::Plumbing;
 use super::tree_edit::{Edit, edit_tree};
-use super::worktree::{Head, Place};
 use super::{GitError, Identity, Repository, oid};
 use crate::names::CommitId;
 
@@ -85,7 +86,10 @@ impl Repository {
     pub fn snapshot(&self, at: &Path, name: &str, base: &CommitId, by: &SnapshotBy) -> Result<Snapshot, GitError> {
         let place = self.place(at, name);
         place.check()?;
-        let repo = self.open_showing(&place, base)?;
+        if let Some(git) = self.beyond_libgit2(&place) {
+            return git.snapshot(&place, base, by);
+        }
+        let repo = self.open_showing(&place)?;
         let found = head_of(&repo, &place, base)?;
         let head = commit(&repo, &found)?;
         let mut taken = Taken { repository: self, repo: &repo, place: &place, warnings: Vec::new() };
@@ -106,22 +110,26 @@ impl Repository {
     /// How many files of a worktree differ from `base`, committed or not. For heartbeats: it may run beside the worker.
     pub fn changes_in(&self, at: &Path, name: &str, base: &CommitId) -> Result<usize, GitError> {
         let place = self.place(at, name);
-        let repo = self.open_showing(&place, base)?;
+        if let Some(git) = self.beyond_libgit2(&place) {
+            return git.changes_in(&place, base);
+        }
+        let repo = self.open_showing(&place)?;
         let tree = commit(&repo, base)?.tree().map_err(reading(base))?;
         let diff = repo.diff_tree_to_workdir_with_index(Some(&tree), Some(&mut options()));
         Ok(diff.map_err(GitError::during(format!("comparing {} with {}", at.display(), base.short())))?.deltas().len())
     }
 
-    /// The repository, with a worktree's files and index in place of its own. In place of an index that cannot be read
-    /// there is one that has the base's files, none of which is taken for unchanged.
-    fn open_showing(&self, place: &Place<'_>, base: &CommitId) -> Result<git2::Repository, GitError> {
+    /// The second engine, where libgit2 cannot read the repository or the worktree's index: it is split, or sparse, or lost.
+    fn beyond_libgit2(&self, place: &Place<'_>) -> Option<Plumbing> {
+        self.plumbing().or_else(|| readable_index(place).is_none().then(|| Plumbing::on(self)))
+    }
+
+    /// The repository, with a worktree's files and index in place of its own.
+    fn open_showing(&self, place: &Place<'_>) -> Result<git2::Repository, GitError> {
         let during = || GitError::during(format!("opening {}", place.at.display()));
         let repo = self.open()?;
         repo.set_workdir(place.at, false).map_err(during())?;
-        let mut index = match readable_index(place) {
-            Some(index) => index,
-            None => index_of(&repo, base).map_err(during())?,
-        };
+        let mut index = git2::Index::open(&place.index()).map_err(during())?;
         repo.set_index(&mut index).map_err(during())?;
         Ok(repo)
     }
@@ -135,19 +143,12 @@ fn readable_index(place: &Place<'_>) -> Option<git2::Index> {
     git2::Index::open(&path).ok()
 }
 
-fn index_of(repo: &git2::Repository, base: &CommitId) -> Result<git2::Index, git2::Error> {
-    let mut index = git2::Index::new()?;
-    let commit = repo.find_commit(Oid::from_str(base.as_str())?)?;
-    index.read_tree(&commit.tree()?)?;
-    Ok(index)
-}
-
 /// The commit that HEAD stands for. On a branch without commits (an orphan that a worker began) it is the base.
 fn head_of(repo: &git2::Repository, place: &Place<'_>, base: &CommitId) -> Result<CommitId, GitError> {
     let name = match place.head()? {
         Head::At(id) => return Ok(id),
         Head::Unreadable => {
-            return Err(GitError::Worktree { at: place.at.to_owned(), what: "its HEAD cannot be read".to_owned() });
+            return Err(place.unreadable());
         }
         Head::Ref(name) => name,
     };

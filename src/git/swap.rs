@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::durable::durably;
-use super::engine::Session;
+use super::engine::{By, Session};
 use super::program::{Hooks, Program};
 use super::refs::tip_in;
 use super::session::Library;
+use super::stale::TurnLock;
 use super::{GitError, Identity, Repository, oid};
 use crate::names::{BranchRef, CommitId};
+use crate::store::FileLock;
 
 /// A move of a branch, to be made only if it still points to `old`.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Move<'a> {
     /// For the reflog.
     pub(crate) message: &'a str,
     pub(crate) by: &'a Identity,
+    /// The landing lock, under which the branch is moved.
+    pub(crate) held: &'a FileLock,
 }
 
 /// What came of it.
@@ -37,7 +41,27 @@ pub(crate) enum Swap {
 
 /// A branch whose lock is ours from before its tip was read: nobody else moves it until the turn is over.
 pub(crate) struct Turn<'r> {
-    transaction: RefCell<Option<git2::Transaction<'r>>>,
+    held: RefCell<Option<Held<'r>>>,
+}
+
+/// By what a branch is held.
+enum Held<'r> {
+    /// libgit2 has its lock, and moves it under it.
+    Transaction(git2::Transaction<'r>),
+    /// We have its lock; git can only move it once we let go, which leaves others a moment.
+    Lock(TurnLock),
+}
+
+impl<'r> Turn<'r> {
+    fn by(held: Held<'r>) -> Self {
+        Self { held: RefCell::new(Some(held)) }
+    }
+
+    /// Once everything is made: lets go of a lock that our own refs need too, that of tables. Others then have a few
+    /// milliseconds, not the whole time that it takes to make a group.
+    pub(crate) fn make_way(&self) {
+        self.held.borrow_mut().take_if(|held| matches!(held, Held::Lock(lock) if lock.is_for_all));
+    }
 }
 
 /// How long a turn is waited for: others hold a ref's lock for milliseconds.
@@ -47,19 +71,30 @@ impl Repository {
     /// Holds the branch's own lock while `run` reads its tip and moves it, so that no race can be lost. Others who want
     /// to move the branch meanwhile find it locked, as they find it while git itself moves it.
     pub(crate) fn exclusively<T>(&self, target: &BranchRef, run: impl FnOnce(&Turn<'_>) -> T) -> Result<T, GitError> {
+        if self.plumbing().is_some() {
+            let lock = patiently(|| self.lock_for_turn(target))?;
+            return Ok(run(&Turn::by(Held::Lock(lock))));
+        }
         durably(|| {
             let repo = self.open()?;
-            let until = Instant::now() + TURN_WAIT;
-            let transaction = loop {
+            let transaction = patiently(|| {
                 let mut transaction = repo.transaction().map_err(GitError::during("opening a transaction"))?;
-                match transaction.lock_ref(target.as_str()).map_err(GitError::during(format!("locking {target}"))) {
-                    Err(GitError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
-                    Err(error) => return Err(error),
-                    Ok(()) => break transaction,
-                }
-            };
-            Ok(run(&Turn { transaction: RefCell::new(Some(transaction)) }))
+                let locked = transaction.lock_ref(target.as_str());
+                locked.map(|()| transaction).map_err(GitError::during(format!("locking {target}")))
+            })?;
+            Ok(run(&Turn::by(Held::Transaction(transaction))))
         })
+    }
+}
+
+/// Tries until the lock is ours, or [`TURN_WAIT`] is over.
+fn patiently<T>(lock: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
+    let until = Instant::now() + TURN_WAIT;
+    loop {
+        match lock() {
+            Err(GitError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
+            other => return other,
+        }
     }
 }
 
@@ -67,8 +102,14 @@ impl Session {
     /// [`Session::swap`] within a turn, where the branch cannot have moved.
     pub(crate) fn swap_in(&self, turn: &Turn<'_>, to: &Move<'_>) -> Result<Swap, GitError> {
         let during = || GitError::during(format!("moving {} to {}", to.target, to.new.short()));
-        let transaction = turn.transaction.borrow_mut().take();
-        let Some(mut transaction) = transaction else { return self.swap(to) };
+        let mut transaction = match turn.held.borrow_mut().take() {
+            Some(Held::Transaction(transaction)) => transaction,
+            Some(Held::Lock(lock)) => {
+                drop(lock);
+                return self.swap(to);
+            }
+            None => return self.swap(to),
+        };
         let who = git2::Signature::now(&to.by.name, &to.by.email).map_err(during())?;
         if self.tip(to.target)?.as_ref() != Some(to.old) {
             return Ok(Swap::Lost);
@@ -77,26 +118,27 @@ impl Session {
         self.whatever_was_said(to, transaction.commit().map_err(during()).map(|()| Swap::Done))
     }
 
-    /// Whether a hook wants to see the move: then git must make it, and a turn cannot be had.
+    /// Whether a hook wants to see the move, which libgit2 would not show it: then git must make it, and a turn cannot be had.
     pub(crate) fn is_watched(&self) -> bool {
-        self.library.transaction_hook().is_some()
+        matches!(&self.by, By::Library(library) if library.transaction_hook().is_some())
     }
 
     /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
     pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
-        let swapped = if self.library.transaction_hook().is_some() {
-            swap_by_git(&self.folder, to)
-        } else {
-            self.library.swap_here(to)
+        let swapped = match &self.by {
+            By::Library(library) if !self.is_watched() => library.swap_here(to),
+            _ => swap_by_git(&self.folder, to),
         };
         self.whatever_was_said(to, swapped)
     }
 
     fn whatever_was_said(&self, to: &Move<'_>, swapped: Result<Swap, GitError>) -> Result<Swap, GitError> {
         match swapped {
-            // A reflog that could not be written, say, comes after the ref has moved: the ref itself decides.
+            // A reflog that could not be written, say, comes after the ref has moved: the ref itself decides. But a ref that
+            // could not be synced is not acknowledged, and not synced again here: recovery judges it.
+            Err(error) if error.names_sync() => Err(error),
             Err(error) => match self.tip(to.target) {
-                Ok(Some(tip)) if tip == *to.new => Ok(Swap::Done),
+                Ok(Some(tip)) if tip == *to.new => self.folder.sync_objects().map(|()| Swap::Done),
                 Ok(Some(tip)) if tip == *to.old => Err(error),
                 Ok(_) => Ok(Swap::Lost),
                 Err(_) => Err(error),
@@ -135,13 +177,16 @@ impl Library {
     }
 }
 
-/// Made by git, which runs the hook.
+/// Made by git, which runs the hook. It holds the landing lock until it has ended: killed before it, we must not find the
+/// branch unmoved and have it move then.
 fn swap_by_git(folder: &Repository, to: &Move<'_>) -> Result<Swap, GitError> {
     let mut git = Program::with_hooks(folder.root(), Hooks::On);
     git.git_dir(folder.common_dir());
-    git.option("-c").option("core.fsync=reference,loose-object");
+    git.option("-c").option("core.fsync=reference,loose-object").guarded_by(to.held)?;
     git.env("GIT_COMMITTER_NAME", &to.by.name).env("GIT_COMMITTER_EMAIL", &to.by.email);
     git.args(["update-ref", "-m", to.message, to.target.as_str(), to.new.as_str(), to.old.as_str()]);
     git.run(&[0])?;
+    // Git syncs the ref, but not the folders that name it.
+    folder.sync_objects()?;
     Ok(Swap::Done)
 }

@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::place::{Head, Place, line};
 use super::program::Program;
 use super::{GitError, Repository};
 use crate::names::CommitId;
@@ -27,14 +28,8 @@ const LASTING: [&str; 7] = ["HEAD", "index", "commondir", "gitdir", "logs", "mod
 const SETUP_NOTE: &str = "wave-setup";
 /// Also lasting where the main worktree is sparse: git copied them when the worktree was added.
 const LASTING_IF_SPARSE: [&str; 2] = ["config.worktree", "info"];
-
-/// A worktree's two places.
-pub(super) struct Place<'a> {
-    /// Where its files are.
-    pub(super) at: &'a Path,
-    /// Its folder in the repository, `worktrees/<name>`.
-    pub(super) admin: PathBuf,
-}
+/// Also lasting where refs are in tables: git takes no folder without them for a worktree's.
+const LASTING_IF_REFTABLE: [&str; 2] = ["refs", "reftable"];
 
 impl Repository {
     /// Makes a worktree at `at`, called `name`, whose HEAD is `base`, detached, with its files. What a crash left at
@@ -44,7 +39,7 @@ impl Repository {
         let place = self.place(at, name);
         {
             let adding = self.adding()?;
-            let mut git = self.program();
+            let mut git = self.for_worktrees();
             git.guarded_by(&adding)?;
             git.args([
                 "-c",
@@ -90,11 +85,25 @@ impl Repository {
             fs::rename(at, &to).map_err(|e| GitError::io(at, e))?;
         }
         let admin = self.place(at, name).admin;
-        match fs::symlink_metadata(&admin) {
-            Ok(found) if found.is_dir() => fs::remove_dir_all(&admin).map_err(|e| GitError::io(&admin, e))?,
-            Ok(_) => fs::remove_file(&admin).map_err(|e| GitError::io(&admin, e))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(GitError::io(&admin, error)),
+        if present(&admin)? {
+            // Moved away whole, as a killed removal of its files would leave what is no worktree and nobody looks for.
+            let gone = self.gone();
+            private_dir(&gone).map_err(store)?;
+            fs::rename(&admin, unused(&gone, name)).map_err(|e| GitError::io(&admin, e))?;
+        }
+        self.clear_gone()
+    }
+
+    /// Where folders of worktrees go that are being removed.
+    fn gone(&self) -> PathBuf {
+        self.common_dir().join("wave/slots/gone")
+    }
+
+    fn clear_gone(&self) -> Result<(), GitError> {
+        let gone = self.gone();
+        match fs::remove_dir_all(&gone) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(GitError::io(&gone, error)),
+            _ => {}
         }
         // As git does with the last one; it fails while there are others.
         let _ = fs::remove_dir(self.common_dir().join("worktrees"));
@@ -119,9 +128,7 @@ impl Repository {
         match place.head()? {
             Head::At(id) => Ok(id),
             Head::Ref(refname) => self.resolve(&refname),
-            Head::Unreadable => {
-                Err(GitError::Worktree { at: at.to_owned(), what: "its HEAD cannot be read".to_owned() })
-            }
+            Head::Unreadable => Err(place.unreadable()),
         }
     }
 
@@ -164,13 +171,16 @@ impl Repository {
         (!self.is_bare()).then(|| self.root())
     }
 
-    pub(super) fn place<'a>(&self, at: &'a Path, name: &str) -> Place<'a> {
-        Place { at, admin: self.common_dir().join("worktrees").join(name) }
+    pub(super) fn place<'a>(&'a self, at: &'a Path, name: &str) -> Place<'a> {
+        let admin = self.common_dir().join("worktrees").join(name);
+        Place { repository: self, name: name.to_owned(), at, admin }
     }
 
-    /// Waits until nobody adds or removes a worktree, not even a git whose runner was killed.
+    /// Waits until nobody adds or removes a worktree, not even a git whose runner was killed, and ends a removal that was
+    /// cut off.
     pub fn settle_worktrees(&self) -> Result<(), GitError> {
-        self.adding().map(drop)
+        let _adding = self.adding()?;
+        self.clear_gone()
     }
 
     /// Held while a worktree is added or removed: git's own do race (1 to 5 of 24 fail).
@@ -180,15 +190,18 @@ impl Repository {
         FileLock::acquire(&folder.join("add.lock"), ADD_WAIT, "adding a worktree").map_err(store)
     }
 
-    fn program(&self) -> Program {
-        let mut git = Program::new(self.root());
-        git.args(["-c", "submodule.recurse=false", "-c", "checkout.workers=0"]).git_dir(self.common_dir());
+    /// Git, for whole worktrees.
+    fn for_worktrees(&self) -> Program {
+        let mut git = self.program();
+        git.args(["-c", "submodule.recurse=false", "-c", "checkout.workers=0"]);
+        // The other half of a split index would lie where the worktree's own git does not look for it.
+        git.args(["-c", "core.splitIndex=false"]);
         git
     }
 
     /// Git, seeing the worktree's files and index, and nothing else of it.
     pub(super) fn in_worktree(&self, place: &Place<'_>) -> Program {
-        let mut git = self.program();
+        let mut git = self.for_worktrees();
         git.env("GIT_WORK_TREE", place.at).env("GIT_INDEX_FILE", place.admin.join("index"));
         git
     }
@@ -231,12 +244,15 @@ impl Repository {
     /// Removes locks, merges, rebases and bisections that the last worker left in the worktree's own folder.
     fn forget_what_was_begun(&self, place: &Place<'_>) -> Result<(), GitError> {
         let sparse = self.common_dir().join("config.worktree").exists();
+        let reftable = self.is_reftable();
         let io = |e| GitError::io(&place.admin, e);
         for entry in fs::read_dir(&place.admin).map_err(io)? {
             let entry = entry.map_err(io)?;
             let name = entry.file_name();
-            let lasting = LASTING.iter().chain(if sparse { &LASTING_IF_SPARSE[..] } else { &[] }).any(|l| name == *l);
-            if lasting {
+            let more = |when: bool, names: &'static [&'static str]| if when { names } else { &[] };
+            let lasting =
+                LASTING.iter().chain(more(sparse, &LASTING_IF_SPARSE)).chain(more(reftable, &LASTING_IF_REFTABLE));
+            if lasting.into_iter().any(|lasting| name == *lasting) {
                 continue;
             }
             let path = entry.path();
@@ -254,81 +270,6 @@ impl Repository {
 struct Found {
     changed: bool,
     untracked: bool,
-}
-
-impl Place<'_> {
-    pub(super) fn index(&self) -> PathBuf {
-        self.admin.join("index")
-    }
-
-    pub(super) fn check(&self) -> Result<(), GitError> {
-        let wrong = |what: &str| GitError::Worktree { at: self.at.to_owned(), what: what.to_owned() };
-        let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
-        if !is_dir(self.at) {
-            return Err(wrong("its folder is gone, or is no folder"));
-        }
-        if !is_dir(&self.admin) {
-            return Err(wrong("the repository does not know it"));
-        }
-        let pointer = self.at.join(".git");
-        let mut expected = OsString::from("gitdir: ");
-        expected.push(&self.admin);
-        if line(&pointer) != Some(expected) {
-            return Err(wrong("its .git file points elsewhere"));
-        }
-        if line(&self.admin.join("gitdir")).as_deref() != Some(pointer.as_os_str()) {
-            return Err(wrong("the repository looks for it elsewhere"));
-        }
-        if line(&self.admin.join("commondir")) != Some("../..".into()) {
-            return Err(wrong("it belongs to another repository"));
-        }
-        match self.head()? {
-            Head::Unreadable => Err(wrong("its HEAD cannot be read")),
-            Head::At(_) | Head::Ref(_) => Ok(()),
-        }
-    }
-
-    pub(super) fn is_detached(&self) -> Result<bool, GitError> {
-        Ok(matches!(self.head()?, Head::At(_)))
-    }
-
-    pub(super) fn head(&self) -> Result<Head, GitError> {
-        let Some(text) = line(&self.admin.join("HEAD")).and_then(|text| text.into_string().ok()) else {
-            return Ok(Head::Unreadable);
-        };
-        if let Some(name) = text.strip_prefix("ref: ").filter(|name| name.starts_with("refs/")) {
-            return Ok(Head::Ref(name.to_owned()));
-        }
-        let hex = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        Ok(if hex { Head::At(CommitId::new(text)) } else { Head::Unreadable })
-    }
-
-    /// Not synced: a slot's HEAD that a power cut tore is found by [`Place::check`], and the slot is made anew.
-    fn write_head(&self, base: &CommitId) -> Result<(), GitError> {
-        if matches!(self.head()?, Head::At(at) if at == *base) {
-            return Ok(());
-        }
-        let (new, head) = (self.admin.join("HEAD.lock"), self.admin.join("HEAD"));
-        fs::write(&new, format!("{base}\n")).map_err(|e| GitError::io(&new, e))?;
-        fs::rename(&new, &head).map_err(|e| GitError::io(&head, e))
-    }
-}
-
-/// What a worktree's HEAD says.
-pub(super) enum Head {
-    At(CommitId),
-    Ref(String),
-    Unreadable,
-}
-
-/// The one line of a regular file of at most 64 KiB; none if it is anything else.
-fn line(path: &Path) -> Option<OsString> {
-    let found = fs::symlink_metadata(path).ok().filter(|m| m.is_file() && m.len() < 1 << 16);
-    let mut bytes = found.and_then(|_| fs::read(path).ok())?;
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-    }
-    (!bytes.contains(&b'\n')).then(|| OsString::from_vec(bytes))
 }
 
 fn present(path: &Path) -> Result<bool, GitError> {

@@ -46,6 +46,21 @@ struct Clean {
     by: LandedBy,
 }
 
+/// Replayed commits, one on another.
+struct Chain {
+    tip: CommitId,
+    by: LandedBy,
+    /// How many there are.
+    made: usize,
+    top: Option<Top>,
+}
+
+/// The last commit of a chain, and whether nothing of the candidate comes after it.
+struct Top {
+    new: NewCommit,
+    is_last: bool,
+}
+
 /// One merge to be made: from `base` if given, else from where the histories parted.
 struct Ask<'a> {
     base: Base<'a>,
@@ -138,37 +153,58 @@ impl Maker<'_> {
     /// Each commit by itself, its parent as the merge base. What changes nothing any more is left out.
     fn replay(&self, ground: &Ground) -> Early<Turn> {
         let commits = self.commits(ground)?;
-        if let Some(merge) = commits.iter().find(|commit| commit.parents.len() != 1) {
-            let reason =
-                format!("{} is a merge commit, which cannot be replayed; use squash or merge", merge.id.short());
+        if let Some(odd) = commits.iter().find(|commit| commit.parents.len() != 1) {
+            let what = if odd.parents.is_empty() { "the first commit of a history" } else { "a merge commit" };
+            let reason = format!("{} is {what}, which cannot be replayed; use squash or merge", odd.id.short());
             return Ok(Err(Turn::Failed(reason)));
         }
-        let mut landed = None;
-        let mut tip = ground.tip.clone();
-        let mut by = LandedBy::Overlay;
-        for commit in &commits {
-            let ask = Ask { base: Base::Explicit(&commit.parents[0]), ours: &tip, theirs: &commit.id };
+        let mut chain = Chain { tip: ground.tip.clone(), by: LandedBy::Overlay, made: 0, top: None };
+        for (left, commit) in (0..commits.len()).rev().zip(&commits) {
+            let ask = Ask { base: Base::Explicit(&commit.parents[0]), ours: &chain.tip, theirs: &commit.id };
             let clean = match self.merged(&ask)? {
                 Ok(clean) => clean,
-                Err(early) => return Ok(Err(early)),
+                Err(early) => return Ok(Err(self.of_whole(early, ground))),
             };
-            if clean.tree == self.session.tree_of(&tip)? {
-                continue;
+            if clean.tree != self.session.tree_of(&chain.tip)? {
+                self.add(&mut chain, commit, clean, left)?;
             }
-            if clean.by == LandedBy::Merge {
-                by = LandedBy::Merge;
-            }
-            tip = self.session.commit(&self.replayed(commit, clean.tree.clone(), tip))?;
-            landed = Some(clean.tree);
         }
-        let step = |tree| Turn::Land(Step { entry: self.entry.number, commit: tip, tree, landed_by: by });
-        Ok(Ok(landed.map_or(Turn::Empty, step)))
+        Ok(Ok(self.ended(chain)?))
     }
 
-    fn replayed(&self, commit: &CommitInfo, tree: TreeId, parent: CommitId) -> NewCommit {
-        let message = message::with_trailers(&commit.message, &self.entry.ticket, &self.entry.land);
+    /// One commit more. All but the last carry the land id with their number: a land id stands for one commit, and an
+    /// entry has landed if its last one has.
+    fn add(&self, chain: &mut Chain, commit: &CommitInfo, clean: Clean, left: usize) -> Result<(), QueueError> {
+        chain.made += 1;
+        if clean.by == LandedBy::Merge {
+            chain.by = LandedBy::Merge;
+        }
+        let land = if left == 0 { self.entry.land.clone() } else { message::part_of(&self.entry.land, chain.made) };
+        let message = message::with_trailers(&commit.message, &self.entry.ticket, &land);
         let (author, committer) = (commit.author.clone(), self.committer());
-        NewCommit { tree, parents: vec![parent], author, committer, message }
+        let new = NewCommit { tree: clean.tree, parents: vec![chain.tip.clone()], author, committer, message };
+        chain.tip = self.session.commit(&new)?;
+        chain.top = Some(Top { new, is_last: left == 0 });
+        Ok(())
+    }
+
+    fn ended(&self, chain: Chain) -> Result<Turn, QueueError> {
+        let Some(Top { mut new, is_last }) = chain.top else { return Ok(Turn::Empty) };
+        let mut commit = chain.tip;
+        if !is_last {
+            // What came after it changed nothing any more.
+            new.message = message::with_trailers(&new.message, &self.entry.ticket, &self.entry.land);
+            commit = self.session.commit(&new)?;
+        }
+        Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: new.tree, landed_by: chain.by }))
+    }
+
+    /// One commit's conflict is its candidate's: told from where that starts, against the tip, not against what would
+    /// have stood below that commit and never will.
+    fn of_whole(&self, early: Turn, ground: &Ground) -> Turn {
+        let Turn::Conflict(clash) = early else { return early };
+        let (base, theirs) = (self.entry.base.clone(), self.entry.head.clone());
+        Turn::Conflict(Clash { base, ours: ground.tip.clone(), theirs, staged: clash.staged })
     }
 
     /// A candidate whose base is part of the target merges as git merges; one stacked on something that landed in

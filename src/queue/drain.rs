@@ -14,7 +14,7 @@ use super::record::{Record, Step};
 use super::register::Queue;
 use super::{QueueError, deferral};
 use crate::event::DeferralReason;
-use crate::git::{Identity, Move, Session, Swap, Turn};
+use crate::git::{Begun, Identity, Move, Session, Swap, Turn};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -65,6 +65,7 @@ impl Queue {
             who,
             jitter: Jitter::seeded(),
             limit: if how.approve.is_some() { 1 } else { LARGEST_GROUP },
+            reach: LARGEST_GROUP,
             rounds: BTreeMap::new(),
             approved: BTreeSet::new(),
             waiting: BTreeMap::new(),
@@ -75,7 +76,7 @@ impl Queue {
             (drain.tell)(Told::Warning(warning));
         }
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
-        let judged = self.judge(target).map(|_| ());
+        let judged = self.judge(target, &lock).map(|_| ()).and_then(|()| self.clear_staging(target));
         ended.and(judged)
     }
 }
@@ -88,6 +89,8 @@ struct Drain<'a> {
     who: Identity,
     jitter: Jitter,
     limit: usize,
+    /// How many entries a group has at most: fewer the faster others move the target, since a small group is made sooner.
+    reach: usize,
     /// How often each entry had a turn in this drain.
     rounds: BTreeMap<u64, u32>,
     approved: BTreeSet<u64>,
@@ -113,8 +116,14 @@ impl Drain<'_> {
             let round = if lost < RACES { self.round(lock, None) } else { self.exclusive_round(lock) };
             match round {
                 Ok(Round::Idle) => return Ok(()),
-                Ok(Round::Again) => (tries, lost) = (0, 0),
-                Ok(Round::Lost) => lost += 1,
+                Ok(Round::Again) => {
+                    (tries, lost) = (0, 0);
+                    self.reach = (self.reach * 2).min(LARGEST_GROUP);
+                }
+                Ok(Round::Lost) => {
+                    lost += 1;
+                    self.reach = (self.reach / 4).max(1);
+                }
                 Err(fault) if fault.error.is_transient() => self.transient(fault, &mut tries)?,
                 Err(fault) => return Err(fault.error),
             }
@@ -178,6 +187,7 @@ impl Drain<'_> {
             approved: &mut self.approved,
         };
         let group = group::make(session, &candidates, &mut making)?;
+        turn.map(Turn::make_way);
         if group.turns.is_empty() {
             return Ok(Round::Idle);
         }
@@ -191,7 +201,7 @@ impl Drain<'_> {
             Moved::Stale => return Ok(Round::Again),
             Moved::Refused(reason) => return self.refused(group, &reason),
         }
-        for warning in self.queue.bring_along(&checkouts, &group.intent(self.target)) {
+        for warning in self.queue.bring_along(&checkouts, &group.intent(self.target), Begun::No, lock) {
             (self.tell)(Told::Warning(warning));
         }
         self.finish(&group.steps, group.turns)?;
@@ -224,7 +234,14 @@ impl Drain<'_> {
             several => format!("wave: land {several} entries, the first {}", self.first_ticket(group)),
         };
         let message = message.replace(|c: char| c.is_control(), " ");
-        let to = Move { target: self.target, old: &group.old, new: &group.new, message: &message, by: &self.who };
+        let to = Move {
+            target: self.target,
+            old: &group.old,
+            new: &group.new,
+            message: &message,
+            by: &self.who,
+            held: lock,
+        };
         let swapped = match turn {
             Some(turn) => group.session.swap_in(turn, &to),
             None => group.session.swap(&to),
@@ -232,7 +249,7 @@ impl Drain<'_> {
         match swapped {
             Ok(Swap::Done) => Ok(Moved::Done),
             Ok(Swap::Lost) => Ok(Moved::Lost),
-            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) if error.is_transient() || error.is_machines() => Err(error.into()),
             Err(error) => Ok(Moved::Refused(error.to_string())),
         }
     }
@@ -279,7 +296,7 @@ impl Drain<'_> {
             }
         }
         candidates.sort_by_key(|candidate| candidate.entry.order());
-        candidates.truncate(self.limit);
+        candidates.truncate(self.limit.min(self.reach));
         Ok(candidates)
     }
 
@@ -314,6 +331,9 @@ impl Drain<'_> {
             let entry = &candidate.entry;
             *self.rounds.entry(entry.number).or_default() += 1;
             if let Landing::Deferred(deferral) = &mut landing {
+                if candidate.before.as_ref().is_some_and(|before| deferral.says_the_same(before)) {
+                    continue;
+                }
                 let rescue_ref = self.queue.rescue(entry)?;
                 **deferral = deferral::held_by((**deferral).clone(), entry, &rescue_ref);
             }

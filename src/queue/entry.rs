@@ -11,6 +11,9 @@ use crate::event::{Deferral, LandedBy};
 use crate::names::{BranchRef, CommitId, EntryId, RunId, TicketId, TreeId};
 use crate::plan::Priority;
 
+/// Where the refs are that hold entries which have not ended.
+pub(super) const KEEP: &str = "refs/wave/keep/";
+
 /// How a candidate becomes part of the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -92,6 +95,26 @@ pub struct NewEntry {
     pub change: Change,
 }
 
+impl NewEntry {
+    /// A candidate that lands on `target` as one commit, counted from where it left the branch.
+    #[must_use]
+    pub fn new(ticket: TicketId, target: BranchRef, head: CommitId) -> Self {
+        Self {
+            key: None,
+            ticket,
+            title: None,
+            run: None,
+            target,
+            base: None,
+            head,
+            message: None,
+            priority: Priority::default(),
+            strategy: Strategy::default(),
+            change: Change::default(),
+        }
+    }
+}
+
 /// What adding came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Added {
@@ -155,7 +178,7 @@ impl Entry {
 
     /// The ref that holds its head while it has not ended.
     pub(crate) fn keep_ref(&self) -> String {
-        format!("refs/wave/keep/{}", self.id())
+        format!("{KEEP}{}", self.id())
     }
 
     /// Order of landing: priority, then age.

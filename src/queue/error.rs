@@ -89,4 +89,13 @@ impl QueueError {
             _ => false,
         }
     }
+
+    /// Whether it says nothing of the entry whose turn it was.
+    pub(crate) fn is_machines(&self) -> bool {
+        match self {
+            Self::Git(error) => error.is_machines(),
+            Self::Store(_) => true,
+            _ => false,
+        }
+    }
 }

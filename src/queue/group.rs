@@ -116,7 +116,7 @@ fn chain(
     Ok(Group { session, old, new: ground.tip, turns, steps })
 }
 
-/// A fault of the machine that may pass is an error; every other one is this entry's end, and the queue goes on.
+/// A fault of the machine is an error; every other one is this entry's end, and the queue goes on.
 fn take_turn(
     session: &Session,
     candidate: &Candidate,
@@ -126,7 +126,7 @@ fn take_turn(
     let Candidate { entry, attempts, .. } = candidate;
     let attempts = attempts + 1;
     let turn = match turn(session, entry, ground, making.who) {
-        Err(error) if !error.is_transient() => Turn::Failed(error.to_string()),
+        Err(error) if !error.is_transient() && !error.is_machines() => Turn::Failed(error.to_string()),
         other => other?,
     };
     Ok(match turn {

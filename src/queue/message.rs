@@ -88,10 +88,16 @@ pub(crate) fn has_land(message: &str, land: &str) -> bool {
     value_of(message, LAND) == Some(land)
 }
 
-/// The land id that a commit's message carries, if it landed through a queue.
+/// The land id of the `number`th commit of a landing, counted from 1, that is not its last.
+pub(crate) fn part_of(land: &str, number: usize) -> String {
+    format!("{land}.{number}")
+}
+
+/// The id of the landing that a commit belongs to, if it landed through a queue: the same for all of its commits.
 #[must_use]
 pub fn land_of(message: &str) -> Option<String> {
-    value_of(message, LAND).map(str::to_owned)
+    let land = value_of(message, LAND)?;
+    Some(land.split_once('.').map_or(land, |(landing, _)| landing).to_owned())
 }
 
 fn value_of<'a>(message: &'a str, name: &str) -> Option<&'a str> {
@@ -184,6 +190,16 @@ mod tests {
     #[test]
     fn an_empty_message_has_its_trailers_alone() {
         assert_eq!(trailed(""), "Ticket: T-1\nWave-Land: abc\n");
+    }
+
+    #[test]
+    fn a_part_of_a_landing_names_it_and_is_not_taken_for_its_last_commit() {
+        let ticket = TicketId::new("T-1");
+        let message = with_trailers("s", &ticket, &part_of("abc", 2));
+        assert_eq!(message, "s\n\nTicket: T-1\nWave-Land: abc.2\n");
+        assert!(!has_land(&message, "abc"));
+        assert_eq!(land_of(&message).as_deref(), Some("abc"));
+        assert_eq!(with_trailers(&message, &ticket, "abc"), "s\n\nTicket: T-1\nWave-Land: abc\n");
     }
 
     #[test]

@@ -2,14 +2,13 @@
 //!
 //! Each change is decided and written under one short lock. Knows nothing of merging.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::book::{Book, Standing};
-use super::entry::{Added, Entry, EntryState, EntryView, NewEntry};
+use super::entry::{Added, Entry, EntryState, EntryView, KEEP, NewEntry};
 use super::record::Record;
 use super::{QueueError, message};
 use crate::git::{Hold, Repository};
@@ -52,6 +51,7 @@ impl Queue {
     /// Adds a candidate. When this returns, neither the entry nor its commits can be lost.
     pub fn add(&self, new: NewEntry) -> Result<Added, QueueError> {
         message::check(&new.ticket)?;
+        self.clear_up()?;
         let base = self.base_of(&new)?;
         // Whoever made the commits did not sync them; done before the lock, since it may take a while.
         let _kept = self.repo.keep_objects(&base, &new.head)?;
@@ -82,8 +82,7 @@ impl Queue {
     /// The branches that have something to do, sorted: entries that wait for their turn, or what a crash left of
     /// landings.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
-        let held: BTreeSet<String> =
-            self.hold_files().iter().map(|name| name.trim_end_matches(".lock").to_owned()).collect();
+        let held = self.repo.standing_in(KEEP)?;
         let read = self.refreshed()?;
         let unsettled =
             |one: &Standing| read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str());

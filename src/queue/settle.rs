@@ -6,17 +6,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::book::Book;
+use super::entry::{Entry, KEEP};
 use super::landing::{Landing, Outcome, outcome};
 use super::record::{Intent, Record, Step};
 use super::recovery::{Checkouts, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
-use crate::git::{Session, bring_along, bring_along_command};
+use crate::git::{Along, Begun, Desk, Session, bring_along_command, let_go_of_index};
 use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
 use crate::policy::Backoff;
-use crate::store::{FileLock, StoreError};
+use crate::store::{FileLock, StoreError, once_per_start, started_at};
 
+/// How long a git may take to end whose git-wave was killed; it holds the landing lock until then.
+const SURVIVORS: Duration = Duration::from_secs(10);
 /// So many packs more are worth folding.
 const PILE: usize = 40;
 
@@ -30,22 +33,25 @@ pub(super) struct Settled {
 impl Queue {
     /// Judges what a crash left open on `target`, and says what had landed.
     pub fn recover(&self, target: &BranchRef) -> Result<Vec<Outcome>, QueueError> {
-        let lock = FileLock::acquire(&self.landing_lock(target), Duration::ZERO, "recovery")?;
+        let lock = FileLock::acquire(&self.landing_lock(target), SURVIVORS, "recovery")?;
         Ok(self.settle(target, &lock)?.landed)
     }
 
     /// After a crash of whoever held the landing lock before us.
-    pub(super) fn settle(&self, target: &BranchRef, _lock: &FileLock) -> Result<Settled, QueueError> {
+    pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
+        self.clear_up()?;
         self.clear_staging(target)?;
-        self.release_ended()?;
+        self.repo.clear_emptied_hold(&self.landing_ref(target))?;
+        self.sweep()?;
+        self.repo.clear_lock_of_turn(target)?;
         if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
             self.repo.clear_lock_of_landing(target, &new)?;
         }
-        self.judge(target)
+        self.judge(target, lock)
     }
 
     /// Closes an open intent by what the repository shows. Clears nothing: whoever is in the way may be alive.
-    pub(super) fn judge(&self, target: &BranchRef) -> Result<Settled, QueueError> {
+    pub(super) fn judge(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
         let Some((intent, entries)) = self.look(|book| {
             let intent = book.intent(target)?.clone();
             let entries = intent.steps.iter().filter_map(|step| book.by_number(step.entry));
@@ -56,8 +62,17 @@ impl Queue {
             return Ok(Settled::default());
         };
         let verdict = verdict(&intent, &self.seen(&intent, &entries)?);
+        if !verdict.landed.is_empty() {
+            // Whoever moved the ref may have been killed before it was on the disk.
+            self.repo.sync_objects()?;
+        }
+        let checkouts = self.repo.checkouts_of(target)?;
+        let folder = self.desk(target);
+        for checkout in &checkouts {
+            let_go_of_index(checkout, Desk { folder: &folder, held: lock })?;
+        }
         let warnings = match verdict.checkouts {
-            Checkouts::BringAlong => self.bring_along(&self.repo.checkouts_of(target)?, &intent),
+            Checkouts::BringAlong => self.bring_along(&checkouts, &intent, Begun::Perhaps, lock),
             Checkouts::LeaveAlone => Vec::new(),
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
@@ -70,23 +85,21 @@ impl Queue {
         Ok(Settled { landed: told.collect(), warnings })
     }
 
-    /// Holds of entries that have ended: killed between a record and the release, one of them stays. Looks only where a
-    /// hold stands as a file of its own, which costs next to nothing.
-    fn release_ended(&self) -> Result<(), QueueError> {
-        let (locks, ids): (Vec<String>, Vec<String>) =
-            self.hold_files().into_iter().partition(|name| name.ends_with(".lock"));
-        for entry in locks.iter().filter_map(|name| name.strip_suffix(".lock")) {
-            self.repo.clear_lock_of_hold(&format!("refs/wave/keep/{entry}"))?;
+    /// Lets go of what a kill left of holds: locks on them, those of entries that have ended, and those that no entry came to.
+    pub fn sweep(&self) -> Result<(), QueueError> {
+        self.repo.clear_locks_of_ours()?;
+        let ids: Vec<EntryId> = self.repo.standing_in(KEEP)?.iter().map(EntryId::new).collect();
+        let needed = |book: &Book, id: &EntryId| book.by_id(id).is_some_and(|one| !one.state.is_ended());
+        if self.look(|book| ids.iter().all(|id| needed(book, id)))? {
+            return Ok(());
         }
-        let ids: Vec<EntryId> = ids.iter().map(EntryId::new).collect();
-        let ended: Vec<String> = self.look(|book| {
-            let standings = ids.iter().filter_map(|id| book.by_id(id));
-            standings.filter(|one| one.state.is_ended()).map(|one| one.entry.keep_ref()).collect()
-        })?;
-        for name in ended {
-            self.repo.release(&name)?;
-        }
-        Ok(())
+        // Under the journal's lock: a hold without an entry may be that of an entry which is being written just now.
+        self.change(|book| {
+            for id in self.repo.standing_in(KEEP)?.iter().map(EntryId::new).filter(|id| !needed(book, id)) {
+                self.repo.release(&format!("{KEEP}{id}"))?;
+            }
+            Ok((Vec::new(), ()))
+        })
     }
 
     /// Folds the small packs of many landings once there are [`PILE`] more than after the last time. A fault is said and
@@ -105,16 +118,17 @@ impl Queue {
         fault.map(|fault| format!("the packs of many landings could not be folded: {fault}"))
     }
 
-    /// The files that stand in the folder of holds, sorted: ids of entries, and locks on them.
-    pub(super) fn hold_files(&self) -> Vec<String> {
-        let folder = std::fs::read_dir(self.repo.common_dir().join("refs/wave/keep")).into_iter().flatten();
-        let mut names: Vec<String> = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-        names.sort();
-        names
+    /// After the machine was started anew: what a power cut emptied goes before anybody takes it for an object, and so
+    /// do the locks of those who were at work then.
+    pub(crate) fn clear_up(&self) -> Result<(), QueueError> {
+        once_per_start(&self.repo.common_dir().join("wave/boot"), || {
+            self.repo.clear_emptied()?;
+            Ok(started_at().map_or(Ok(()), |start| self.repo.clear_locks_from_before(start))?)
+        })
     }
 
-    /// Half a pack that a killed landing left; its folder is ours while we hold the landing lock.
-    fn clear_staging(&self, target: &BranchRef) -> Result<(), QueueError> {
+    /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.
+    pub(super) fn clear_staging(&self, target: &BranchRef) -> Result<(), QueueError> {
         let folder = self.staging(target);
         match std::fs::remove_dir_all(&folder) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -122,6 +136,11 @@ impl Queue {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where the index of a checkout is worked on that is brought along.
+    fn desk(&self, target: &BranchRef) -> PathBuf {
+        self.staging(target).with_extension("checkout")
     }
 
     fn seen(&self, intent: &Intent, entries: &BTreeMap<u64, Entry>) -> Result<Seen, QueueError> {
@@ -137,17 +156,27 @@ impl Queue {
     }
 
     /// Brings every clean checkout along. What cannot be is left as it is, and said: the landing stands all the same.
-    pub(super) fn bring_along(&self, checkouts: &[PathBuf], intent: &Intent) -> Vec<String> {
+    pub(super) fn bring_along(
+        &self,
+        checkouts: &[PathBuf],
+        intent: &Intent,
+        begun: Begun,
+        lock: &FileLock,
+    ) -> Vec<String> {
+        let folder = self.desk(&intent.target);
+        let mut along = Along { old: &intent.old, new: &intent.new, begun };
+        let desk = Desk { folder: &folder, held: lock };
         let mut warnings = Vec::new();
         for checkout in checkouts {
             let mut tries = 0;
-            while let Err(error) = bring_along(checkout, &intent.old, &intent.new) {
-                // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though.
-                if error.is_transient()
-                    && tries < 6
+            while let Err(error) = self.repo.bring_along(checkout, along, desk) {
+                // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
+                // fault has its second chance too: the checkout would show the landing undone.
+                if tries < if error.is_transient() { 6 } else { 2 }
                     && let Some(delay) = Backoff::INFRASTRUCTURE.delay(tries, 0.5)
                 {
                     tries += 1;
+                    along.begun = Begun::Perhaps;
                     std::thread::sleep(delay);
                     continue;
                 }
@@ -156,12 +185,14 @@ impl Queue {
                 break;
             }
         }
+        // What is left in there is written over the next time.
+        let _ = std::fs::remove_dir_all(&folder);
         warnings
     }
 
     /// Holds a group's chain between being written and being reachable from the target.
     pub(super) fn landing_ref(&self, target: &BranchRef) -> String {
-        format!("refs/wave/keep/landing/{}", slug_of(target.branch()))
+        format!("{KEEP}landing/{}", slug_of(target.branch()))
     }
 }
 

@@ -27,7 +27,9 @@ use crate::plan::{Plan, Ticket};
 use crate::run::brief::TicketFolder;
 use crate::run::listed::Listed;
 use crate::run::settings::Settings;
-use crate::store::{FileLock, Holder, Journal, Position, StoreError, state_dir, state_folder, sync_dir, write_atomic};
+use crate::store::{
+    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, state_dir, state_folder, sync_dir, write_atomic,
+};
 
 /// Whoever looks whether a lock is held keeps its taker waiting for a moment.
 pub(crate) const LOOKERS: Duration = Duration::from_millis(200);
@@ -97,6 +99,8 @@ impl RunRecord {
     pub fn create(repo: &Repository, plan: &PlanFile, settings: &Settings) -> Result<Self, RecordError> {
         let runs = runs_folder(repo)?;
         state_dir(&runs)?;
+        let _creating = FileLock::block(&runs.with_extension("lock"))?;
+        remove_half_made(&runs)?;
         let (id, folder) = fresh_folder(&runs)?;
         for inner in ["logs", "tickets"] {
             state_dir(&folder.join(inner))?;
@@ -262,6 +266,15 @@ impl RunRecord {
         std::fs::remove_dir_all(&self.folder).map_err(|source| RecordError::Read { path: self.folder.clone(), source })
     }
 
+    /// Removes what a runner that was killed left half-written. The caller holds the run's lock.
+    pub(crate) fn sweep(&self) -> Result<(), RecordError> {
+        clear_unfinished(&self.folder)?;
+        for ticket in std::fs::read_dir(self.folder.join("tickets")).into_iter().flatten().flatten() {
+            clear_unfinished(&ticket.path())?;
+        }
+        Ok(())
+    }
+
     /// Keeps a finished rendering of the report beside the run.
     pub fn keep_report(&self, name: &str, text: &str) -> Result<(), RecordError> {
         Ok(write_atomic(&self.folder.join(name), text.as_bytes())?)
@@ -351,6 +364,18 @@ fn fresh_folder(runs: &Path) -> Result<(RunId, PathBuf), RecordError> {
         }
     }
     unreachable!("BUG: four thousand million runs began within one second")
+}
+
+/// Removes the folders of runs whose creation, or removal, was cut off. Nobody is creating one: the caller holds the lock
+/// for it.
+fn remove_half_made(runs: &Path) -> Result<(), RecordError> {
+    for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        if folder.is_dir() && !folder.join("plan.json").exists() {
+            std::fs::remove_dir_all(&folder).map_err(|source| RecordError::Read { path: folder, source })?;
+        }
+    }
+    Ok(())
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RecordError> {

@@ -39,8 +39,10 @@ pub fn resume(
     let identity = repo.identity()?;
     let _runner = hold_target(&repo, &settings)?;
     let _own = record.lock()?;
+    record.sweep()?;
     let queue = Queue::open(&repo)?;
     queue.recover(&settings.target)?;
+    repo.clear_litter()?;
     let (log, events) = EventLog::open(&record)?;
     let past = Past::read(&plan, &record, &events, &queue.entries()?);
     let mut fold = Fold::new(roster(&plan));
@@ -311,7 +313,7 @@ fn still_lands(
         return Ok(true);
     }
     let tip = target_tip(repo, settings)?;
-    Ok(matches!(repo.probe(&tip, &view.base, &view.head)?, Probe::Clean))
+    Ok(matches!(repo.probe(&tip, &view.base, &view.head)?, Probe::Clean { .. }))
 }
 
 fn hand_over(record: &RunRecord, id: &TicketId, view: &EntryView) -> Result<(), RunError> {

@@ -122,7 +122,7 @@ impl Desk<'_> {
         let plain = record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
         let held = repo.tip(&BranchRef::new(&plain))?;
         let free = held.is_none_or(|held| held == *head);
-        repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
+        repo.hold_work(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
     }
 
     /// From here a crash leaves nothing in the slot that is not held somewhere.

@@ -89,7 +89,7 @@ fn landed(record: &RunRecord, undoing: &Undoing) -> Result<Vec<(TicketId, Commit
         .collect())
 }
 
-/// The first parent of the landing's first commit: a rebased candidate lands as several with one land id.
+/// The first parent of the landing's first commit: a rebased candidate lands as several.
 fn before_landing(repo: &Repository, commit: &CommitId) -> Result<CommitId, RunError> {
     let land = repo.commit_info(commit)?.message;
     let land = crate::queue::land_id(&land);

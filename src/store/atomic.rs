@@ -8,15 +8,29 @@ use std::path::Path;
 
 use super::StoreError;
 
+/// How the names of temporary files begin.
+const UNFINISHED: &str = ".wave-";
+
 /// Replaces `path` by `bytes`: a temporary file beside it, synced, renamed over it, and the folder synced. Mode 0600.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = folder_of(path);
     let mut temporary =
-        tempfile::Builder::new().prefix(".wave-").tempfile_in(folder).map_err(StoreError::io(folder))?;
+        tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(StoreError::io(folder))?;
     temporary.write_all(bytes).map_err(StoreError::io(temporary.path()))?;
     temporary.as_file().sync_all().map_err(not_synced(path))?;
     temporary.persist(path).map_err(|failed| StoreError::Io { path: path.to_owned(), source: failed.error })?;
     sync_dir(folder)
+}
+
+/// Removes what [`write_atomic`] leaves in `folder` when it is killed. The caller sees to it that nobody is writing there.
+pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(folder).map_err(StoreError::io(folder))?.flatten() {
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            std::fs::remove_file(&path).map_err(StoreError::io(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes names in `folder` durable: a file's own sync does not.
@@ -49,5 +63,16 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_kill_left_is_cleared_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["state", ".wave-x1"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        clear_unfinished(folder.path()).unwrap();
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["state"]);
     }
 }

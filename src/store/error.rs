@@ -95,3 +95,9 @@ pub(crate) fn is_pressure(error: &io::Error) -> bool {
     matches!(error.kind(), Interrupted | OutOfMemory | QuotaExceeded | ResourceBusy | StorageFull | WouldBlock)
         || error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code))
 }
+
+/// Whether the machine is broken, or lets nothing be written.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    const EIO: i32 = 5; // std has no kind for it
+    error.kind() == io::ErrorKind::ReadOnlyFilesystem || error.raw_os_error() == Some(EIO)
+}

@@ -3,6 +3,7 @@
 //! Knows nothing of what is locked, recorded or written.
 
 mod atomic;
+mod boot;
 mod error;
 mod file_system;
 mod holder;
@@ -11,9 +12,10 @@ mod lock;
 mod private;
 mod probe;
 
-pub use atomic::{sync_dir, write_atomic};
+pub use atomic::{clear_unfinished, sync_dir, write_atomic};
+pub(crate) use boot::{once_per_start, started_at};
 pub use error::StoreError;
-pub(crate) use error::is_pressure;
+pub(crate) use error::{is_damage, is_pressure};
 pub use file_system::{FileSystem, Reach};
 pub use holder::Holder;
 pub use journal::{Journal, Opened, Position, Tail};

@@ -28,13 +28,21 @@ pub fn state_dir(path: &Path) -> Result<(), StoreError> {
     if is_ours(path)? { Ok(()) } else { private_dir(path) }
 }
 
-/// Makes `path` and what is missing above it, each 0700; one that is there is the user's own affair and stays as it is.
+/// Makes `path` and what is missing above it, each 0700, durably; one that is there is the user's own affair and
+/// stays as it is.
 pub fn private_dir(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(PRIVATE).create(path).map_err(StoreError::io(path))?;
-    sync_dir(folder_of(path))
+    let above = folder_of(path);
+    private_dir(above)?;
+    match DirBuilder::new().mode(PRIVATE).create(path) {
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            Err(StoreError::Io { path: path.to_owned(), source })
+        }
+        // Also where another made it just now: who answers first must not build on a name that can be lost.
+        _ => sync_dir(above),
+    }
 }
 
 /// Whether there is a folder at `path`; an error if it is not one that only we could have filled.

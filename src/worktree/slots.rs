@@ -106,10 +106,13 @@ impl Slots {
     /// Takes over what an earlier process of the same run left in these slots, so that [`Slots::close`] tidies it too:
     /// also a slot that no ticket needs any more. Unsaved work is held by a rescue ref, and a warning says so.
     pub fn adopt(&self) -> Result<(), SlotError> {
+        let recorded = self.repo.worktrees()?;
         for slot in self.ids() {
             let (at, name) = (self.path(slot), &self.slot(slot)?.name);
             refuse_symlink(&at)?;
-            if at.exists() && !locked(&self.prepared).contains(&slot) {
+            // One that was killed while it was removed has lost its folder first.
+            let is_left = at.exists() || recorded.iter().any(|(other, place)| other == name && *place == at);
+            if is_left && !locked(&self.prepared).contains(&slot) {
                 self.save_leftover(slot, &at, name)?;
                 locked(&self.prepared).insert(slot);
             }

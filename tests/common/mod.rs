@@ -1,17 +1,20 @@
 //! The one test environment: real repositories, a hermetic home, fixed identities, and the built program.
 #![allow(dead_code, unreachable_pub, reason = "every test file includes it and uses its own part")]
 
+mod kind;
 pub mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub use kind::Kind;
 use tempfile::TempDir;
 
 /// A repository in a home of its own. Everything is removed when it is dropped.
 pub struct TestRepo {
     home: TempDir,
     root: PathBuf,
+    kind: Kind,
 }
 
 /// How a program ended and what it said.
@@ -46,22 +49,37 @@ impl Said {
 impl TestRepo {
     /// A repository with a branch `main`, checked out, and one commit that holds `README`.
     pub fn new() -> Self {
-        let repo = Self::unborn();
+        Self::of(Kind::chosen())
+    }
+
+    /// The same, of a kind.
+    pub fn of(kind: Kind) -> Self {
+        let repo = Self::unborn_of(kind);
         repo.write("README", "a test\n");
         repo.commit("begin");
+        kind.begin(&repo);
         repo
     }
 
     /// A repository without any commit.
     pub fn unborn() -> Self {
+        Self::unborn_of(Kind::chosen())
+    }
+
+    fn unborn_of(kind: Kind) -> Self {
         let home = tempfile::tempdir().unwrap();
         let root = home.path().canonicalize().unwrap().join("repo");
         std::fs::create_dir(&root).unwrap();
         let config = "[user]\n\tname = Tess Ter\n\temail = tess@example.com\n[init]\n\tdefaultBranch = main\n";
         std::fs::write(home.path().join(".gitconfig"), config).unwrap();
-        let repo = Self { home, root };
-        repo.git(&["init", "-q", "-b", "main"]);
+        let repo = Self { home, root, kind };
+        repo.git(&[&["init", "-q", "-b", "main"], kind.init()].concat());
+        kind.prepare(&repo);
         repo
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The folder of the main worktree.
@@ -92,7 +110,7 @@ impl TestRepo {
     /// Commits everything that stands in the worktree; gives the commit's id.
     #[track_caller]
     pub fn commit(&self, message: &str) -> String {
-        self.git(&["add", "-A"]);
+        self.git(&["add", "-A", "--sparse"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
         self.git(&["rev-parse", "HEAD"])
     }
@@ -134,6 +152,13 @@ impl TestRepo {
     /// Runs git, whatever comes of it.
     pub fn try_git(&self, args: &[&str]) -> Said {
         said(&self.command("git", &self.root).args(args).output().unwrap())
+    }
+
+    /// Git in the worktree, not started yet.
+    pub fn git_command(&self, args: &[&str]) -> Command {
+        let mut command = self.command("git", &self.root);
+        command.args(args);
+        command
     }
 
     /// Runs a line of `sh` in the worktree; it must succeed.

@@ -7,19 +7,29 @@ use std::path::Path;
 use super::Check;
 use crate::cli::CliError;
 use crate::config::Config;
-use crate::git::Repository;
+use crate::git::{Engine, Repository};
 use crate::store::{FileSystem, Probe, Reach, probe, state_folder};
 
 /// A sync that takes longer than this is felt at each landing.
 const SLOW_SYNC_MS: f64 = 50.0;
 
 pub(super) fn checks(repo: &Repository) -> Vec<Check> {
-    vec![kind(repo), branch(repo), identity(repo), state(repo), worktrees(repo), configuration(repo)]
+    vec![kind(repo), engine(repo), branch(repo), identity(repo), state(repo), worktrees(repo), configuration(repo)]
 }
 
 fn kind(repo: &Repository) -> Check {
     let kind = if repo.is_bare() { "bare" } else { "with a checkout" };
     Check::ok("repository", format!("{} ({kind})", repo.root().display()))
+}
+
+fn engine(repo: &Repository) -> Check {
+    Check::ok(
+        "engine",
+        match repo.engine() {
+            Engine::Library => "libgit2, and git where a merge needs it".to_owned(),
+            Engine::Program { because, .. } => format!("git alone, which costs some time: libgit2 says {because:?}"),
+        },
+    )
 }
 
 fn branch(repo: &Repository) -> Check {

@@ -1,0 +1,93 @@
+//! Git's part in a session by libgit2: it sees what was made in memory, and what it makes itself is taken over from it.
+//!
+//! Everything it writes is apart from the repository's store, in a quarantine that goes with the session: nothing unsynced,
+//! and nothing that never lands, is ever in the store. Knows nothing of what git is asked.
+
+use std::path::{Path, PathBuf};
+
+use flate2::{Compress, Compression};
+use git2::{ObjectType, Oid};
+
+use super::GitError;
+use super::objects::MadeObject;
+use super::pack::{Pack, deflated};
+use super::program::Program;
+use super::quarantine::Quarantine;
+use super::session::Library;
+
+/// More than so many objects are shown to git as a pack: each pack costs every later git a file to open.
+const MANY: usize = 64;
+
+impl Library {
+    /// Git, to be asked about what is in the repository and in this session.
+    pub(super) fn git(&self) -> Result<Program, GitError> {
+        let apart = self.apart()?;
+        let unshown = self.made.unshown();
+        if unshown.len() > MANY {
+            Pack::of(&unshown)?.show(&apart.objects().join("pack"))?;
+        } else {
+            unshown.iter().try_for_each(|object| show_loose(object, apart.objects()))?;
+        }
+        self.made.all_shown();
+        let mut git = self.folder.program();
+        apart.enter(&mut git);
+        Ok(git)
+    }
+
+    fn apart(&self) -> Result<&Quarantine, GitError> {
+        if let Some(apart) = self.apart.get() {
+            return Ok(apart);
+        }
+        let apart = Quarantine::open(&self.staging, self.folder.common_dir())?;
+        let objects = apart.objects().to_str().ok_or_else(|| GitError::Library {
+            operation: "putting apart what git makes".to_owned(),
+            detail: format!("{} is not UTF-8, which libgit2 asks for", apart.objects().display()),
+        })?;
+        let odb = self.repo.odb().map_err(GitError::during("opening the object store"))?;
+        odb.add_disk_alternate(objects).map_err(GitError::during("reading what git makes"))?;
+        Ok(self.apart.get_or_init(|| apart))
+    }
+
+    /// Makes what git has written at `id`, and below it, part of what this session has made.
+    pub(super) fn take_over(&self, id: &str) -> Result<(), GitError> {
+        self.take(Oid::from_str(id).map_err(GitError::during(format!("reading the id {id}")))?)?;
+        // Git wrote it: it need not be shown it.
+        self.made.all_shown();
+        Ok(())
+    }
+
+    fn take(&self, id: Oid) -> Result<(), GitError> {
+        if self.made.has(id) || !loose_in(self.apart()?.objects(), id).exists() {
+            return Ok(());
+        }
+        let during = || GitError::during(format!("reading {id}, which git made"));
+        let odb = self.repo.odb().map_err(during())?;
+        let object = odb.read(id).map_err(during())?;
+        let taken = self.made.add(object.kind(), object.data().to_vec())?;
+        if taken != id {
+            return Err(GitError::Library { operation: format!("reading {id}"), detail: format!("it is {taken}") });
+        }
+        if object.kind() == ObjectType::Tree {
+            let tree = self.repo.find_tree(id).map_err(during())?;
+            tree.iter().filter(|entry| entry.filemode() != 0o160_000).try_for_each(|entry| self.take(entry.id()))?;
+        }
+        Ok(())
+    }
+}
+
+fn loose_in(objects: &Path, id: Oid) -> PathBuf {
+    let hex = id.to_string();
+    let (folder, file) = hex.split_at(2);
+    objects.join(folder).join(file)
+}
+
+/// Written where nothing has to last, and nobody looks before we ask.
+fn show_loose(object: &MadeObject, objects: &Path) -> Result<(), GitError> {
+    let path = loose_in(objects, object.id);
+    let text = [format!("{} {}\0", object.kind, object.bytes.len()).as_bytes(), &object.bytes].concat();
+    let mut bytes = Vec::new();
+    deflated(&mut Compress::new(Compression::fast(), true), &text, &mut bytes)?;
+    let folder = path.parent().unwrap_or(objects);
+    std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
+    std::fs::write(&path, bytes).map_err(|source| GitError::io(&path, source))
+}

@@ -1,0 +1,80 @@
+//! A lock of git's, taken by us so that a kill can be told from a living holder.
+//!
+//! Git's lock is a file whose mere presence holds it, and an empty one may be anybody's. Ours is a hard link to a file that
+//! says whose it is: it is there whole or not at all. Whoever holds the kernel's lock that the mark stands for knows that
+//! a marked lock belongs to nobody who lives. Knows nothing of what is locked.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::GitError;
+
+/// A lock of git's, held by us.
+pub(super) struct MarkedLock {
+    /// None once it has been let go of: from then on it is somebody else's.
+    at: Option<PathBuf>,
+}
+
+impl MarkedLock {
+    /// Takes the lock at `at`. `mark` is a file to be written beside nothing of git's; its text says whose it is. A lock that a
+    /// killed process left with that text is taken over.
+    pub(super) fn take(at: &Path, mark: &Path, text: &[u8]) -> Result<Self, GitError> {
+        take_back(at, text)?;
+        fs::write(mark, text).map_err(|source| GitError::io(mark, source))?;
+        match fs::hard_link(mark, at) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(GitError::Locked {
+                operation: format!("locking {}", at.with_extension("").display()),
+                detail: format!("{} is there: another git is at work, or was killed at work", at.display()),
+            }),
+            Err(source) => Err(GitError::io(at, source)),
+            Ok(()) => Ok(Self { at: Some(at.to_owned()) }),
+        }
+    }
+
+    pub(super) fn release(mut self) -> Result<(), GitError> {
+        if let Some(at) = &self.at {
+            fs::remove_file(at).map_err(|source| GitError::io(at, source))?;
+        }
+        self.at = None;
+        Ok(())
+    }
+}
+
+impl Drop for MarkedLock {
+    fn drop(&mut self) {
+        // One that cannot be removed is taken over at the next try.
+        if let Some(at) = &self.at {
+            let _ = fs::remove_file(at);
+        }
+    }
+}
+
+/// Removes a lock that says `text`; leaves any other.
+pub(super) fn take_back(lock: &Path, text: &[u8]) -> Result<(), GitError> {
+    if fs::read(lock).is_ok_and(|found| found == text) {
+        fs::remove_file(lock).map_err(|source| GitError::io(lock, source))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lock_of_our_own_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, mark) = (folder.path().join("index.lock"), folder.path().join("mark"));
+        for foreign in [&b""[..], b"DIRC", b"ours, but of another"] {
+            fs::write(&at, foreign).unwrap();
+            assert!(matches!(MarkedLock::take(&at, &mark, b"ours"), Err(GitError::Locked { .. })));
+            assert_eq!(fs::read(&at).unwrap(), foreign, "a lock of somebody else is never deleted");
+        }
+        fs::write(&at, b"ours").unwrap();
+        let lock = MarkedLock::take(&at, &mark, b"ours").unwrap();
+        assert!(at.exists());
+        lock.release().unwrap();
+        assert!(!at.exists());
+    }
+}

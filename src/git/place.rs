@@ -1,0 +1,116 @@
+//! A linked worktree's two places, and whether they are as we left them.
+//!
+//! Reads files that a worker could write, and believes none of them: each must say exactly what we wrote. Runs nothing there.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use super::plumbing::Plumbing;
+use super::{GitError, Repository};
+use crate::names::CommitId;
+
+/// What the file says where HEAD is in tables.
+pub(super) const NO_HEAD: &str = "ref: refs/heads/.invalid";
+
+/// A worktree's two places.
+pub(super) struct Place<'a> {
+    pub(super) repository: &'a Repository,
+    /// What git calls it.
+    pub(super) name: String,
+    /// Where its files are.
+    pub(super) at: &'a Path,
+    /// Its folder in the repository, `worktrees/<name>`.
+    pub(super) admin: PathBuf,
+}
+
+impl Place<'_> {
+    pub(super) fn index(&self) -> PathBuf {
+        self.admin.join("index")
+    }
+
+    pub(super) fn check(&self) -> Result<(), GitError> {
+        let wrong = |what: &str| GitError::Worktree { at: self.at.to_owned(), what: what.to_owned() };
+        let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
+        if !is_dir(self.at) {
+            return Err(wrong("its folder is gone, or is no folder"));
+        }
+        if !is_dir(&self.admin) {
+            return Err(wrong("the repository does not know it"));
+        }
+        let pointer = self.at.join(".git");
+        let mut expected = OsString::from("gitdir: ");
+        expected.push(&self.admin);
+        if line(&pointer) != Some(expected) {
+            return Err(wrong("its .git file points elsewhere"));
+        }
+        if line(&self.admin.join("gitdir")).as_deref() != Some(pointer.as_os_str()) {
+            return Err(wrong("the repository looks for it elsewhere"));
+        }
+        if line(&self.admin.join("commondir")) != Some("../..".into()) {
+            return Err(wrong("it belongs to another repository"));
+        }
+        match self.head()? {
+            Head::Unreadable => Err(self.unreadable()),
+            Head::At(_) | Head::Ref(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn unreadable(&self) -> GitError {
+        GitError::Worktree { at: self.at.to_owned(), what: "its HEAD cannot be read".to_owned() }
+    }
+
+    /// By what HEAD is read, if it is no file.
+    fn tables(&self) -> Option<Plumbing> {
+        self.repository.plumbing().filter(|_| self.repository.is_reftable())
+    }
+
+    pub(super) fn is_detached(&self) -> Result<bool, GitError> {
+        Ok(matches!(self.head()?, Head::At(_)))
+    }
+
+    pub(super) fn head(&self) -> Result<Head, GitError> {
+        let Some(text) = line(&self.admin.join("HEAD")).and_then(|text| text.into_string().ok()) else {
+            return Ok(Head::Unreadable);
+        };
+        if let Some(git) = self.tables() {
+            return if text == NO_HEAD { git.head_of(self) } else { Ok(Head::Unreadable) };
+        }
+        if let Some(name) = text.strip_prefix("ref: ").filter(|name| name.starts_with("refs/")) {
+            return Ok(Head::Ref(name.to_owned()));
+        }
+        let hex = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
+        Ok(if hex { Head::At(CommitId::new(text)) } else { Head::Unreadable })
+    }
+
+    /// Not synced: a slot's HEAD that a power cut tore is found by [`Place::check`], and the slot is made anew.
+    pub(super) fn write_head(&self, base: &CommitId) -> Result<(), GitError> {
+        if let Some(git) = self.tables() {
+            return git.write_head(self, base);
+        }
+        if matches!(self.head()?, Head::At(at) if at == *base) {
+            return Ok(());
+        }
+        let (new, head) = (self.admin.join("HEAD.lock"), self.admin.join("HEAD"));
+        fs::write(&new, format!("{base}\n")).map_err(|e| GitError::io(&new, e))?;
+        fs::rename(&new, &head).map_err(|e| GitError::io(&head, e))
+    }
+}
+
+/// What a worktree's HEAD says.
+pub(super) enum Head {
+    At(CommitId),
+    Ref(String),
+    Unreadable,
+}
+
+/// The one line of a regular file of at most 64 KiB; none if it is anything else.
+pub(super) fn line(path: &Path) -> Option<OsString> {
+    let found = fs::symlink_metadata(path).ok().filter(|m| m.is_file() && m.len() < 1 << 16);
+    let mut bytes = found.and_then(|_| fs::read(path).ok())?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    (!bytes.contains(&b'\n')).then(|| OsString::from_vec(bytes))
+}

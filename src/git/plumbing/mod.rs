@@ -1,0 +1,91 @@
+//! The second engine: a repository by the git program alone, for those that libgit2 refuses.
+//!
+//! It gives what the first one gives, with the same values, and costs a process a question. Objects are read through one
+//! `git cat-file --batch`. The repository is named to git by its common folder: nothing is discovered, and no worktree's
+//! `.git`, `commondir` or `config.worktree` is ever read.
+
+mod batch;
+mod commit;
+mod discover;
+mod heads;
+mod history;
+mod objects;
+mod refs;
+mod snapshot;
+mod view;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::path::Path;
+
+use super::durable::sync_objects;
+use super::program::Program;
+use super::quarantine::Quarantine;
+use super::{GitError, Repository};
+use batch::Batch;
+pub(super) use discover::discover;
+
+/// A repository as the git program shows it.
+pub(super) struct Plumbing {
+    folder: Repository,
+    /// Started by the first read.
+    batch: RefCell<Option<Batch>>,
+    /// Whether git wrote objects, which it does not sync.
+    pub(super) unsynced: Cell<bool>,
+    /// Where it writes them; the repository's own store if nowhere else.
+    quarantine: Option<Quarantine>,
+    signs: OnceCell<bool>,
+}
+
+impl Plumbing {
+    pub(super) fn on(folder: &Repository) -> Self {
+        let (batch, unsynced, signs) = (RefCell::default(), Cell::new(false), OnceCell::new());
+        Self { folder: folder.clone(), batch, unsynced, quarantine: None, signs }
+    }
+
+    /// The same, with what is made put apart in `staging` until it is persisted.
+    pub(super) fn apart_in(self, staging: &Path) -> Result<Self, GitError> {
+        let quarantine = Some(Quarantine::open(staging, self.folder.common_dir())?);
+        Ok(Self { quarantine, ..self })
+    }
+
+    /// Makes every object made so far part of the repository, durably.
+    pub(super) fn persist(&self) -> Result<(), GitError> {
+        if !self.unsynced.replace(false) {
+            return Ok(());
+        }
+        self.quarantine.as_ref().map_or(Ok(()), Quarantine::admit)?;
+        sync_objects(self.folder.common_dir())
+    }
+
+    pub(super) fn git(&self) -> Program {
+        let mut git = self.folder.program();
+        if let Some(quarantine) = &self.quarantine {
+            quarantine.enter(&mut git);
+        }
+        git
+    }
+
+    /// Whether the main worktree is sparse; linked ones are made like it.
+    fn is_sparse(&self) -> Result<bool, GitError> {
+        self.is_set("core.sparseCheckout")
+    }
+
+    fn is_set(&self, key: &str) -> Result<bool, GitError> {
+        let said = self.git().args(["config", "--type=bool", "--get", key]).run(&[0, 1])?;
+        Ok(line(&said.stdout) == "true")
+    }
+
+    /// Runs git for its one line of output.
+    fn line(&self, args: &[&str]) -> Result<String, GitError> {
+        Ok(line(&self.git().args(args).run(&[0])?.stdout))
+    }
+}
+
+fn line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\n').to_owned()
+}
+
+fn odd(command: &str, detail: &[u8]) -> GitError {
+    let detail = String::from_utf8_lossy(detail).chars().take(200).collect();
+    GitError::Answer { command: command.to_owned(), detail }
+}

@@ -1,0 +1,73 @@
+//! Reading objects: trees for the tree law's walk, blobs, commits.
+//!
+//! Writes nothing.
+
+use super::super::differences::{self, Differences, Item, Trees};
+use super::super::{CommitInfo, GitError, Id};
+use super::batch::{Batch, Object};
+use super::{Plumbing, history};
+use crate::names::{CommitId, TreeId};
+
+impl Plumbing {
+    pub(in super::super) fn differences(&self, one: &TreeId, two: &TreeId) -> Result<Differences, GitError> {
+        differences::between(self, one, two)
+    }
+
+    pub(in super::super) fn item_at(&self, tree: &TreeId, path: &[u8]) -> Result<Option<Item>, GitError> {
+        differences::item_at(self, tree, path)
+    }
+
+    pub(in super::super) fn blob(&self, item: Item) -> Result<Option<Vec<u8>>, GitError> {
+        let object = self.object(&item.id.to_string())?;
+        Ok(object.and_then(|(kind, bytes)| (kind == "blob").then_some(bytes)))
+    }
+
+    pub(in super::super) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
+        let refused = |detail: &str| missing("commit", id, detail);
+        if Id::from_hex(id.as_str()).is_none() {
+            return Err(refused("it is no full id"));
+        }
+        match self.object(id.as_str())? {
+            Some((kind, bytes)) if kind == "commit" => {
+                history::parse(id, &bytes).ok_or_else(|| refused("it is damaged"))
+            }
+            Some((kind, _)) => Err(refused(&format!("it is a {kind}"))),
+            None => Err(refused("it is not there")),
+        }
+    }
+
+    /// Whether a commit is here; what a partial clone lacks is not fetched for the question.
+    pub(in super::super) fn has(&self, id: &CommitId) -> bool {
+        let mut git = self.git();
+        git.env("GIT_NO_LAZY_FETCH", "1").args(["cat-file", "-e", &format!("{id}^{{commit}}")]);
+        Id::from_hex(id.as_str()).is_some() && git.run(&[0]).is_ok()
+    }
+
+    fn object(&self, id: &str) -> Result<Option<Object>, GitError> {
+        let mut batch = self.batch.borrow_mut();
+        if batch.is_none() {
+            *batch = Some(Batch::start(&mut self.git())?);
+        }
+        let read = batch.as_mut().expect("it was just started").read(id);
+        if read.is_err() {
+            *batch = None;
+        }
+        read
+    }
+}
+
+impl Trees for Plumbing {
+    type Bytes<'a> = Vec<u8>;
+
+    fn tree(&self, id: Id) -> Result<Vec<u8>, GitError> {
+        match self.object(&id.to_string())? {
+            Some((kind, bytes)) if kind == "tree" => Ok(bytes),
+            Some((kind, _)) => Err(missing("tree", &id, &format!("it is a {kind}"))),
+            None => Err(missing("tree", &id, "it is not there")),
+        }
+    }
+}
+
+fn missing(kind: &str, id: &impl std::fmt::Display, detail: &str) -> GitError {
+    GitError::Answer { command: format!("cat-file --batch, reading {kind} {id},"), detail: detail.to_owned() }
+}

@@ -1,0 +1,134 @@
+//! Reading refs, and holding commits by refs of our own.
+//!
+//! Moves no branch. Knows no file that refs are in: there may be none.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::super::error::names_lock;
+use super::super::program::Program;
+use super::super::refs::Hold;
+use super::super::worktree::split_nul;
+use super::super::{GitError, Id};
+use super::{Plumbing, line};
+use crate::names::{BranchRef, CommitId};
+
+/// A held ref survives a power cut together with the folders that name it: git itself syncs no folder.
+const SYNCED: &str = "core.fsync=committed";
+
+struct Found {
+    name: String,
+    at: CommitId,
+    is_symbolic: bool,
+}
+
+impl Plumbing {
+    pub(in super::super) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
+        let found = self.list(target.as_str())?;
+        Ok(found.into_iter().find(|found| found.name == target.as_str()).map(|found| found.at))
+    }
+
+    pub(in super::super) fn held_below(&self, prefix: &str) -> Result<Vec<(String, CommitId)>, GitError> {
+        let folder = prefix.rfind('/').map_or("refs/", |slash| &prefix[..=slash]);
+        let found = self.list(folder)?.into_iter().filter(|found| !found.is_symbolic && found.name.starts_with(prefix));
+        let mut held: Vec<_> = found.map(|found| (found.name, found.at)).collect();
+        held.sort();
+        Ok(held)
+    }
+
+    fn list(&self, pattern: &str) -> Result<Vec<Found>, GitError> {
+        let mut git = self.git();
+        git.args(["for-each-ref", "--format=%(objectname) %(refname) %(symref)", pattern]);
+        let listed = line(&git.run(&[0])?.stdout);
+        let found = listed.lines().map(|line| {
+            let mut words = line.split(' ');
+            let (at, name) = (CommitId::new(words.next()?), words.next()?.to_owned());
+            Some(Found { name, at, is_symbolic: words.next().is_some_and(|word| !word.is_empty()) })
+        });
+        found.collect::<Option<_>>().ok_or_else(|| super::odd("for-each-ref", listed.as_bytes()))
+    }
+
+    /// The commit that `rev` names, tags peeled.
+    pub(in super::super) fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
+        let unknown = || GitError::NoSuchRevision { rev: rev.to_owned() };
+        // An object that is not there has an id all the same, and git says so only when it is asked for the kind.
+        let id = self.verified(rev)?.ok_or_else(unknown)?;
+        let kind = self.git().args(["cat-file", "-t", &id]).run(&[0, 128])?;
+        if !kind.status.success() {
+            return Err(unknown());
+        }
+        let commit = self.verified(&format!("{id}^{{commit}}"))?;
+        commit.map(CommitId::new).ok_or_else(|| GitError::NotACommit { rev: rev.to_owned(), kind: line(&kind.stdout) })
+    }
+
+    fn verified(&self, rev: &str) -> Result<Option<String>, GitError> {
+        let mut git = self.git();
+        let said = git.args(["rev-parse", "--verify", "--quiet", "--end-of-options", rev]).run(&[0, 1, 128])?;
+        Ok(said.status.success().then(|| line(&said.stdout)).filter(|id| Id::from_hex(id).is_some()))
+    }
+
+    /// Holds `at` by `refname`.
+    pub(in super::super) fn hold(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
+        let args = ["update-ref", "-m", "held by git-wave", "--no-deref", refname, at.as_str()];
+        self.change(&args, || format!("holding {} by {refname}", at.short()))
+    }
+
+    /// Lets go of every one of `holds`; nothing happens where one is gone already.
+    pub(in super::super) fn release_all(&self, holds: &[Hold]) -> Result<(), GitError> {
+        let standing: BTreeMap<String, CommitId> = self.held_below("refs/wave/")?.into_iter().collect();
+        for hold in holds {
+            let name = &hold.name;
+            let Some(at) = standing.get(name) else { continue };
+            if hold.only_at.as_ref().is_none_or(|only| only == at) {
+                self.folder.past_stale_lock(name, || {
+                    self.change(&["update-ref", "-d", "--no-deref", name, at.as_str()], || format!("releasing {name}"))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&self, args: &[&str], operation: impl FnOnce() -> String) -> Result<(), GitError> {
+        let changed = self.git().option("-c").option(SYNCED).args(args).run(&[0]);
+        changed.map(drop).map_err(|error| match error {
+            GitError::Program { stderr, .. } if names_lock(&stderr) => {
+                GitError::Locked { operation: operation(), detail: stderr }
+            }
+            other => other,
+        })
+    }
+
+    /// The branch that the worktree is on where one stands: the user's own, whose folder in the repository is `own`.
+    pub(in super::super) fn current_branch(&self, own: &Path) -> Result<BranchRef, GitError> {
+        let ask = |args: &[&str]| Program::new(self.folder.root()).git_dir(own).args(args).run(&[0, 1]);
+        let symbolic = ask(&["symbolic-ref", "--quiet", "HEAD"])?;
+        if !symbolic.status.success() {
+            let at = line(&ask(&["rev-parse", "--verify", "--quiet", "HEAD"])?.stdout);
+            return Err(GitError::Detached { at: at.chars().take(10).collect() });
+        }
+        let branch = BranchRef::new(line(&symbolic.stdout));
+        match self.tip(&branch)? {
+            Some(_) => Ok(branch),
+            None => Err(GitError::Unborn { branch: branch.branch().to_owned() }),
+        }
+    }
+
+    /// Every worktree, the main one first, that has `target` checked out.
+    pub(in super::super) fn checkouts_of(&self, target: &BranchRef) -> Result<Vec<PathBuf>, GitError> {
+        let listed = self.git().args(["worktree", "list", "--porcelain", "-z"]).run(&[0])?.stdout;
+        let on = [b"branch ".as_slice(), target.as_str().as_bytes()].concat();
+        let (mut found, mut at, mut nth) = (Vec::new(), self.folder.root().to_owned(), 0);
+        for field in split_nul(&listed) {
+            if let Some(path) = field.strip_prefix(b"worktree ") {
+                nth += 1;
+                // Git guesses where the main one is; we know.
+                at = if nth == 1 { at } else { OsStr::from_bytes(path).into() };
+            } else if field == on && at.exists() && !(nth == 1 && self.folder.is_bare()) {
+                found.push(at.clone());
+            }
+        }
+        Ok(found)
+    }
+}

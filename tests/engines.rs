@@ -1,0 +1,175 @@
+//! The two engines: which repository has which, that both land the same, and that the second one is durable.
+//!
+//! Every other test can be run on every kind of repository too: `WAVE_TEST_KIND=Reftable cargo test --test queue`.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
+
+mod common;
+
+use common::{Kind, Said, TestRepo};
+use git_wave::git::{Engine, RefStore, Repository};
+use serde_json::Value;
+
+#[test]
+fn each_kind_has_its_engine_and_doctor_says_which_and_why() {
+    for kind in Kind::ALL {
+        let repo = TestRepo::of(kind);
+        let found = Repository::discover(&repo.path("README").parent().unwrap().join(".")).unwrap();
+        let refs = if kind.has_tables() { RefStore::Reftable } else { RefStore::Files };
+        match found.engine() {
+            Engine::Library => assert!(kind.is_for_libgit2(), "{kind:?}"),
+            Engine::Program { because, refs: found } => {
+                assert!(!kind.is_for_libgit2() && !because.is_empty(), "{kind:?}");
+                assert_eq!(*found, refs, "{kind:?}");
+            }
+        }
+        assert_eq!(found.root(), repo.root(), "{kind:?}");
+        let doctor = repo.wave(&["doctor", "--json"]).exits(0).json();
+        let checks = doctor["checks"].as_array().unwrap();
+        let engine = checks.iter().find(|check| check["name"] == "engine").unwrap();
+        let says = if kind.is_for_libgit2() { "libgit2, and git" } else { "git alone" };
+        assert!(engine["detail"].as_str().unwrap().starts_with(says), "{kind:?}: {engine}");
+    }
+}
+
+#[test]
+fn a_repository_is_found_from_everywhere_in_it() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Sha256Reftable] {
+        let repo = TestRepo::of(kind);
+        repo.write("deep/er/file", "x");
+        repo.git(&["branch", "side"]);
+        let linked = repo.home().canonicalize().unwrap().join("linked");
+        repo.git(&["worktree", "add", "-q", linked.to_str().unwrap(), "side"]);
+        let bare = repo.home().canonicalize().unwrap().join("bare.git");
+        repo.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        if kind == Kind::Extension {
+            repo.git_in(&bare, &["config", "core.repositoryFormatVersion", "1"]);
+            repo.git_in(&bare, &["config", "extensions.refStorage", "files"]);
+        }
+        let look = |from: &std::path::Path| {
+            let found = Repository::discover(from).unwrap();
+            let branch = found.current_branch().unwrap().branch().to_owned();
+            (found.common_dir().to_owned(), found.root().to_owned(), found.checkout().map(ToOwned::to_owned), branch)
+        };
+        let (common, root) = (repo.path(".git"), repo.root().to_owned());
+        let main = (common.clone(), root.clone(), Some(root.clone()), "main".to_owned());
+        assert_eq!(look(&repo.path("deep/er")), main, "{kind:?}");
+        assert_eq!(look(&common), main, "{kind:?}");
+        assert_eq!(look(&linked), (common, root, Some(linked.clone()), "side".to_owned()), "{kind:?}");
+        assert_eq!(look(&bare), (bare.clone(), bare.clone(), None, "main".to_owned()), "{kind:?}");
+    }
+    let none = tempfile::tempdir().unwrap();
+    std::fs::create_dir(none.path().join(".git")).unwrap();
+    assert!(Repository::discover(none.path()).is_err());
+}
+
+#[test]
+fn what_neither_engine_can_read_is_refused_with_the_words_of_both() {
+    let repo = TestRepo::of(Kind::Extension);
+    repo.git(&["config", "extensions.fromTheFuture", "true"]);
+    let said = repo.wave(&["queue", "list"]).exits(3);
+    assert!(said.stderr.contains("libgit2 says") && said.stderr.contains("git says"), "{}", said.stderr);
+    assert!(said.stderr.to_lowercase().contains("fromthefuture"), "{}", said.stderr);
+}
+
+/// A repository in which entries meet in every way; gives what processing them said, without ids and dates.
+fn landed_by(kind: Kind) -> Vec<Value> {
+    let repo = TestRepo::of(kind);
+    let lines = |edit: &dyn Fn(usize) -> String| (0..40).map(|n| edit(n) + "\n").collect::<String>();
+    let plain = |n: usize| format!("line {n}");
+    let file = |at: usize, text: &str| lines(&|n| if n == at { text.to_owned() } else { plain(n) });
+    repo.write("src/f", file(99, ""));
+    repo.write("src/g", lines(&|n| format!("other {n}")));
+    repo.write("docs/h", "h\n");
+    let base = repo.commit("base");
+    let (top, end, clash) = (file(0, "top"), file(39, "end"), file(0, "clash"));
+    type Files<'a> = &'a [(&'a str, Option<&'a str>)];
+    let entries: [(&str, Files<'_>); 9] = [
+        ("new", &[("new", Some("x"))]),
+        ("top", &[("src/f", Some(&top))]),
+        ("end", &[("src/f", Some(&end))]),
+        ("clash", &[("src/f", Some(&clash)), ("elsewhere", Some("y"))]),
+        ("moved", &[("src/g", None), ("lib/g", Some(&repo.read("src/g")))]),
+        ("gone", &[("docs/h", None)]),
+        ("gone-too", &[("docs/h", None)]),
+        ("folder", &[("new/inside", Some("z"))]),
+        ("edited-where-moved", &[("src/g", Some(&lines(&|n| format!("other {}", n + usize::from(n == 7)))))]),
+    ];
+    for (ticket, files) in entries {
+        let head = repo.candidate(&base, ticket, files);
+        repo.wave(&["queue", "add", "--ticket", ticket, &head]).exits(0);
+    }
+    let Said { stdout, .. } = repo.wave(&["--json", "queue", "process"]).exits(1);
+    repo.fsck();
+    // Where a file meets a folder git names the file after the tip, whose id has the land ids in it.
+    let nameless = |line: &str| match line.split_once("new~") {
+        Some((_, rest)) => {
+            let tip: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+            line.replace(&tip, "TIP")
+        }
+        None => line.to_owned(),
+    };
+    let said = stdout.lines().map(|line| serde_json::from_str::<Value>(&nameless(line)).unwrap());
+    said.map(|line| {
+        let at = |name: &str| line[name].clone();
+        let hunks = &line["deferral"]["hunks"];
+        serde_json::json!({
+            "ticket": at("ticket"), "state": at("state"), "paths": at("paths"), "hunks": hunks, "tree": at("tree"),
+        })
+    })
+    .collect()
+}
+
+#[test]
+fn both_engines_land_the_same_trees_and_find_the_same_conflicts() {
+    let ours = landed_by(Kind::Ordinary);
+    let states: Vec<&str> = ours.iter().map(|line| line["state"].as_str().unwrap()).collect();
+    assert!(states.contains(&"landed") && states.contains(&"deferred"), "{states:?}");
+    assert_eq!(landed_by(Kind::Extension), ours, "the same ids");
+    let without_ids = |lines: Vec<Value>| -> Vec<Value> {
+        let strip = |mut line: Value| {
+            line.as_object_mut().unwrap().remove("tree");
+            line
+        };
+        lines.into_iter().map(strip).collect()
+    };
+    let same = without_ids(ours);
+    for kind in [Kind::Sha256, Kind::Reftable, Kind::Sha256Reftable, Kind::Partial, Kind::SplitIndex] {
+        assert_eq!(without_ids(landed_by(kind)), same, "{kind:?}");
+    }
+}
+
+/// Fault 17, where nothing is made in memory.
+#[test]
+fn a_prune_in_the_middle_of_a_landing_takes_nothing_of_it() {
+    for kind in [Kind::Extension, Kind::Sha256Reftable] {
+        let repo = TestRepo::of(kind);
+        let lines = |first: &str, last: &str| format!("{first}\n2\n3\n4\n5\n6\n7\n8\n{last}\n");
+        repo.write("f", lines("1", "9"));
+        repo.write(".gitattributes", "f merge=pruner\n");
+        let base = repo.commit("base");
+        let one = repo.candidate(&base, "one", &[("new", Some("x"))]);
+        let two = repo.candidate(&base, "two", &[("f", Some(&lines("1", "two")))]);
+        repo.write("f", lines("ours", "9"));
+        repo.commit("ours");
+        // The merge of the second entry prunes what no ref holds, as was made for the first one: its commit and tree.
+        let driver = format!(
+            "#!/bin/sh\nunset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\ncd '{0}' || exit 1\n\
+             git prune --expire=now && touch ../pruned\ncd - >/dev/null\n\
+             git merge-file -q \"$1\" \"$2\" \"$3\"\n",
+            repo.root().display()
+        );
+        let script = repo.home().join("pruner");
+        std::fs::write(&script, driver).unwrap();
+        repo.git(&["config", "merge.pruner.driver", &format!("sh '{}' %A %O %B", script.display())]);
+        for (ticket, head, priority) in [("one", &one, "0"), ("two", &two, "1")] {
+            let args = ["queue", "add", "--ticket", ticket, "--priority", priority, "--base", &base, head];
+            repo.wave(&args).exits(0);
+        }
+        let said = repo.wave(&["--json", "queue", "process"]).exits(0);
+        assert!(repo.home().join("pruned").exists(), "{kind:?}: the driver did not run");
+        let states: Vec<Value> = said.json_lines().iter().map(|line| line["state"].clone()).collect();
+        assert_eq!(states, ["landed", "landed"], "{kind:?}");
+        assert_eq!((repo.read("f"), repo.read("new")), (lines("ours", "two"), "x".to_owned()), "{kind:?}");
+        repo.assert_tidy();
+    }
+}
