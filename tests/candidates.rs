@@ -128,3 +128,20 @@ fn the_commits_of_a_rebased_candidate_are_undone_together() {
     repo.wave(&["undo", "T"]).exits(0);
     assert_eq!(repo.git(&["ls-tree", "--name-only", "main"]), "README");
 }
+
+#[test]
+fn a_file_in_a_folders_way_is_watched_by_its_own_path() {
+    let repo = TestRepo::new();
+    let base = repo.tip();
+    repo.add("O", &[&repo.candidate(&base, "o", &[("lib", Some("a file\n"))])]);
+    repo.add("T", &[&repo.candidate(&base, "t", &[("lib/inside", Some("in a folder\n"))])]);
+    let lines = repo.process(1);
+    let deferral = &lines[1]["deferral"];
+    assert_eq!(deferral["paths"], serde_json::json!([format!("lib~{}", repo.tip())]), "git's own word");
+    assert_eq!(deferral["against"][0]["ticket"], "O");
+    assert!(deferral["eligible_when"].as_str().unwrap().starts_with("lib changes on main"), "{deferral}");
+    repo.add("R", &[&repo.candidate(&repo.tip(), "r", &[("lib", None)])]);
+    let lines = repo.process(0);
+    assert_eq!((state(&lines, "R"), state(&lines, "T")), ("landed", "landed"), "out of its way, by itself");
+    repo.assert_tidy();
+}

@@ -29,7 +29,10 @@ fn date(who: &Signature) -> String {
 }
 
 /// Made by git, which knows how to sign. A signature that fails is an error, never an unsigned commit.
+///
+/// Who signs, and with what, is told by the user's own environment. The message is UTF-8, whatever encoding is configured.
 pub(super) fn signed(git: &mut Program, new: &NewCommit) -> Result<CommitId, GitError> {
+    git.as_user().option("-c").option("i18n.commitEncoding=UTF-8");
     for (role, who) in [("AUTHOR", &new.author), ("COMMITTER", &new.committer)] {
         git.env(&format!("GIT_{role}_NAME"), &who.name).env(&format!("GIT_{role}_EMAIL"), &who.email);
         git.env(&format!("GIT_{role}_DATE"), format!("@{}", date(who)));

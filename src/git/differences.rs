@@ -20,6 +20,8 @@ pub(crate) struct Item {
 const TREE: u32 = 0o040_000;
 /// The mode of a symbolic link.
 pub(crate) const LINK: u32 = 0o120_000;
+/// The mode of a submodule.
+pub(crate) const SUBMODULE: u32 = 0o160_000;
 
 /// One path's two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ impl Repository {
 }
 
 /// The configuration's files, where they are all that git would read.
-struct Files {
+pub(super) struct Files {
     config: git2::Config,
     /// In place of the user's own file.
     global: Option<git2::Config>,
@@ -65,7 +65,7 @@ struct Files {
 }
 
 impl Files {
-    fn open(repository: &Repository) -> Option<Self> {
+    pub(super) fn open(repository: &Repository) -> Option<Self> {
         const KNOWN: [&[u8]; 2] = [b"GIT_CONFIG_GLOBAL", b"GIT_CONFIG_NOSYSTEM"];
         let mut names = std::env::vars_os().map(|(name, _)| name.into_encoded_bytes());
         if names.any(|name| name.starts_with(b"GIT_CONFIG") && !KNOWN.contains(&name.as_slice())) {
@@ -81,6 +81,11 @@ impl Files {
         let without = std::env::var("GIT_CONFIG_NOSYSTEM").unwrap_or_default();
         let with_system = ["", "0", "false", "no", "off"].contains(&without.to_ascii_lowercase().as_str());
         (!is_odd).then_some(Self { config, global, with_system })
+    }
+
+    /// Whether any file says something about names like these (a regular expression).
+    pub(super) fn mention(&self, names: &str) -> bool {
+        has(&self.config, names) || self.global.as_ref().is_some_and(|global| has(global, names))
     }
 
     /// The value of the first of `keys` that has one, from the file that overrules the others.

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
 
-use super::session::is_plain;
+use super::session::{is_partial, is_plain};
 use super::{GitError, Repository, oid};
 use crate::names::CommitId;
 use crate::store::{state_dir, state_folder};
@@ -69,7 +69,7 @@ impl Repository {
         let during = || GitError::during(format!("packing {}", head.short()));
         let repo = self.open()?;
         let config = repo.config().and_then(|mut config| config.snapshot()).map_err(during())?;
-        if !is_plain(self, &repo, &config)? {
+        if is_partial(&config) || !is_plain(self, &repo)? {
             // Where history is cut or objects are elsewhere, libgit2 cannot say which are new.
             return Ok(Kept::default());
         }

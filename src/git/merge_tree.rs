@@ -33,6 +33,15 @@ pub(crate) fn paths_of(staged: &[Staged]) -> Vec<Vec<u8>> {
     staged.iter().filter(|one| seen.insert(one.path.clone())).map(|one| one.path.clone()).collect()
 }
 
+/// The path as it stands in a tree: where a file is in a folder's way, git names it `<path>~<commit>`, at times with a
+/// number after it.
+pub(crate) fn in_tree(path: &[u8]) -> &[u8] {
+    let Some(at) = path.iter().rposition(|byte| *byte == b'~') else { return path };
+    let id = path[at + 1..].split(|byte| *byte == b'_').next().unwrap_or_default();
+    let is_id = matches!(id.len(), 40 | 64) && id.iter().all(u8::is_ascii_hexdigit);
+    if is_id { &path[..at] } else { path }
+}
+
 /// Merges `theirs` into `ours`. Attributes come from `ours`, not from whatever stands in a worktree.
 pub(super) fn merge(
     git: &mut Program,
@@ -88,6 +97,19 @@ mod tests {
         let Some(Answer::Conflict(staged)) = parse(text.as_bytes(), false) else { panic!("not a conflict") };
         assert_eq!(staged.iter().map(|one| one.stage).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(paths_of(&staged), ["a b\n\u{1F980}".as_bytes()]);
+    }
+
+    #[test]
+    fn a_name_that_git_made_up_for_a_conflict_stands_for_the_path_in_the_tree() {
+        for (named, path) in [
+            (format!("a/lib~{ID}"), "a/lib"),
+            (format!("lib~{ID}_0"), "lib"),
+            (format!("a~b~{ID}"), "a~b"),
+            ("backup~".to_owned(), "backup~"),
+            ("a~b".to_owned(), "a~b"),
+        ] {
+            assert_eq!(in_tree(named.as_bytes()), path.as_bytes());
+        }
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub(super) struct Library {
     pub(super) apart: OnceCell<Quarantine>,
     pub(super) overlay_allowed: bool,
     pub(super) known: RefCell<Known>,
-    signs: bool,
+    /// Whether some objects are only promised by a remote.
+    pub(super) is_partial: bool,
+    signs: OnceCell<bool>,
 }
 
 /// A commit to be made; the same values make the same commit.
@@ -47,8 +49,8 @@ impl Library {
         let repo = folder.open()?;
         let config = repo.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(GitError::during("reading the configuration"))?;
-        let signs = config.get_bool("commit.gpgsign").unwrap_or(false);
-        let overlay_allowed = is_plain(folder, &repo, &config)?;
+        let is_partial = is_partial(&config);
+        let overlay_allowed = !is_partial && is_plain(folder, &repo)?;
         Ok(Self {
             folder: folder.clone(),
             repo,
@@ -58,7 +60,8 @@ impl Library {
             apart: OnceCell::new(),
             overlay_allowed,
             known: RefCell::default(),
-            signs,
+            is_partial,
+            signs: OnceCell::new(),
         })
     }
 
@@ -89,12 +92,20 @@ impl Library {
 
     /// Makes a commit in memory; signed by git, where `commit.gpgsign` asks for it.
     pub(super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
-        if self.signs {
+        if self.signs()? {
             let id = super::commit::signed(&mut self.git()?, new)?;
             self.take_over(id.as_str())?;
             return Ok(id);
         }
         Ok(CommitId::new(self.made.add(ObjectType::Commit, super::commit::text(new))?.to_string()))
+    }
+
+    fn signs(&self) -> Result<bool, GitError> {
+        if let Some(signs) = self.signs.get() {
+            return Ok(*signs);
+        }
+        let signs = self.folder.signs_commits()?;
+        Ok(*self.signs.get_or_init(|| signs))
     }
 
     /// Writes every object made so far as one pack, durably.
@@ -128,13 +139,15 @@ impl Library {
     }
 }
 
-/// Whether libgit2 sees the same history and objects as git: no replaced, grafted, cut or missing ones.
-pub(super) fn is_plain(folder: &Repository, repo: &git2::Repository, config: &git2::Config) -> Result<bool, GitError> {
+/// Whether libgit2 sees the same history and objects as git: no replaced, grafted or cut ones.
+pub(super) fn is_plain(folder: &Repository, repo: &git2::Repository) -> Result<bool, GitError> {
     let during = || GitError::during("listing replaced objects");
     let present = |name: &str| folder.common_dir().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
     let replaced = repo.references_glob("refs/replace/*").map_err(during())?.next().is_some();
-    let promised = config
-        .entries(Some("^(remote\\..*\\.promisor|extensions\\.partialclone)$"))
-        .is_ok_and(|mut entries| entries.next().is_some());
-    Ok(!replaced && !promised && !present("shallow") && !present("info/grafts"))
+    Ok(!replaced && !present("shallow") && !present("info/grafts"))
+}
+
+pub(super) fn is_partial(config: &git2::Config) -> bool {
+    let promised = config.entries(Some("^(remote\\..*\\.promisor|extensions\\.partialclone)$"));
+    promised.is_ok_and(|mut entries| entries.next().is_some())
 }

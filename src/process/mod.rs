@@ -7,10 +7,13 @@
 //!
 //! Knows nothing of tickets, git or slots.
 
+mod bubblewrap;
 mod capture;
+mod confine;
 mod descriptors;
 mod environment;
 mod follow;
+mod landlock;
 mod limits;
 mod log;
 mod orphans;
@@ -23,6 +26,7 @@ mod tree;
 mod wire;
 mod worker;
 
+pub use confine::{Bounds, Confinement, LandlockReach, Means, Network, bubblewrap_program, landlock_reach, means};
 pub use follow::Follower;
 pub use log::{left_out, parts};
 pub use pulse::Pulse;

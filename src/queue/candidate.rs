@@ -3,6 +3,7 @@
 //! Makes objects in memory and moves nothing, so that a turn can be taken back. A conflict is a value.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::entry::{Change, Entry, Strategy};
@@ -75,10 +76,10 @@ type Early<T> = Result<Result<T, Turn>, QueueError>;
 pub(super) fn turn(session: &Session, entry: &Entry, ground: &Ground, who: &Identity) -> Result<Turn, QueueError> {
     let (from, to) = ends(entry);
     let whole = Whole::of(session, session.tree_of(from)?, session.tree_of(to)?)?;
-    if let Some(objection) = inspect::objection(session, &whole.changes)? {
+    let maker = Maker { session, entry, who, whole, commits: OnceCell::new() };
+    if let Some(objection) = maker.objection(ground)? {
         return Ok(Turn::Failed(objection));
     }
-    let maker = Maker { session, entry, who, whole };
     let turn = match (entry.change, entry.strategy) {
         (Change::Apply, Strategy::Rebase) => maker.replay(ground)?,
         _ => maker.merge_whole(ground)?,
@@ -120,9 +121,26 @@ struct Maker<'a> {
     entry: &'a Entry,
     who: &'a Identity,
     whole: Whole,
+    commits: OnceCell<Vec<CommitInfo>>,
 }
 
 impl Maker<'_> {
+    /// To what it changes; and where its own commits become part of the target, to each of them.
+    fn objection(&self, ground: &Ground) -> Result<Option<String>, QueueError> {
+        let objection = inspect::objection(self.session, &self.whole.changes)?;
+        if objection.is_some() || self.entry.change == Change::Revert || self.entry.strategy == Strategy::Squash {
+            return Ok(objection);
+        }
+        for commit in self.commits(ground)? {
+            let below = self.session.tree_of(commit.parents.first().unwrap_or(&self.entry.base))?;
+            let changes = self.whole.between(self.session, &below, &commit.tree)?;
+            if let Some(objection) = inspect::objection(self.session, &changes)? {
+                return Ok(Some(format!("its commit {}: {objection}", commit.id.short())));
+            }
+        }
+        Ok(None)
+    }
+
     /// The whole candidate at once: squash, merge, or a reversal.
     fn merge_whole(&self, ground: &Ground) -> Early<Turn> {
         let (from, to) = ends(self.entry);
@@ -139,7 +157,7 @@ impl Maker<'_> {
         if self.entry.is_merge() {
             parents.push(self.entry.head.clone());
         }
-        let text = message::of_whole(self.entry, &commits);
+        let text = message::of_whole(self.entry, commits);
         let message = message::with_trailers(&text, &self.entry.ticket, &self.entry.land);
         let author = match self.entry.change {
             Change::Apply => self.session.commit_info(&self.entry.head)?.author,
@@ -159,7 +177,7 @@ impl Maker<'_> {
             return Ok(Err(Turn::Failed(reason)));
         }
         let mut chain = Chain { tip: ground.tip.clone(), by: LandedBy::Overlay, made: 0, top: None };
-        for (left, commit) in (0..commits.len()).rev().zip(&commits) {
+        for (left, commit) in (0..commits.len()).rev().zip(commits) {
             let ask = Ask { base: Base::Explicit(&commit.parents[0]), ours: &chain.tip, theirs: &commit.id };
             let clean = match self.merged(&ask)? {
                 Ok(clean) => clean,
@@ -221,10 +239,14 @@ impl Maker<'_> {
     }
 
     /// What the candidate is made of, oldest first.
-    fn commits(&self, ground: &Ground) -> Result<Vec<CommitInfo>, QueueError> {
+    fn commits(&self, ground: &Ground) -> Result<&[CommitInfo], QueueError> {
         const MOST: usize = 10_000;
+        if let Some(commits) = self.commits.get() {
+            return Ok(commits);
+        }
         let without: Vec<&CommitId> = std::iter::once(&self.entry.base).chain(&ground.history).collect();
-        Ok(self.session.commits(&without, &self.entry.head, MOST)?)
+        let commits = self.session.commits(&without, &self.entry.head, MOST)?;
+        Ok(self.commits.get_or_init(|| commits))
     }
 
     /// By the ladder, and held to the tree law.

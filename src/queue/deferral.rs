@@ -6,7 +6,7 @@ use super::candidate::Clash;
 use super::entry::Entry;
 use super::message;
 use crate::event::{Deferral, DeferralReason, Rival};
-use crate::git::{GitError, Session, paths_of, shown};
+use crate::git::{GitError, Session, in_tree, paths_of, shown};
 use crate::names::CommitId;
 
 /// What all deferrals of an entry share; the rescue ref and its commands come with [`held_by`].
@@ -29,7 +29,9 @@ fn plain(entry: &Entry, reason: DeferralReason, attempts: u32) -> Deferral {
 /// Git found a conflict.
 pub(super) fn conflict(session: &Session, entry: &Entry, clash: &Clash, attempts: u32) -> Result<Deferral, GitError> {
     let paths = paths_of(&clash.staged);
-    let against = session.touching(&clash.base, &clash.ours, &paths)?.into_iter().map(|one| Rival {
+    // Where they stand in trees, by which others can be found and the target watched.
+    let standing: Vec<Vec<u8>> = paths.iter().map(|path| in_tree(path).to_vec()).collect();
+    let against = session.touching(&clash.base, &clash.ours, &standing)?.into_iter().map(|one| Rival {
         ticket: message::ticket_of(&one.commit.message),
         commit: one.commit.id,
         paths: one.paths.iter().map(|path| shown(path)).collect(),
@@ -41,7 +43,11 @@ pub(super) fn conflict(session: &Session, entry: &Entry, clash: &Clash, attempts
         base: Some(clash.base.clone()),
         ours: Some(clash.ours.clone()),
         theirs: Some(clash.theirs.clone()),
-        eligible_when: format!("{} changes on {}, or it is retried", listed(&names), entry.target.branch()),
+        eligible_when: format!(
+            "{} changes on {}, or it is retried",
+            listed(&standing.iter().map(|path| shown(path)).collect::<Vec<_>>()),
+            entry.target.branch()
+        ),
         paths: names,
         ..plain(entry, DeferralReason::Conflict, attempts)
     })

@@ -14,7 +14,7 @@ use super::record::{Record, Step};
 use super::register::Queue;
 use super::{QueueError, deferral};
 use crate::event::DeferralReason;
-use crate::git::{Begun, Identity, Move, Session, Swap, Turn};
+use crate::git::{Begun, Identity, Move, Session, Swap, Turn, in_tree, shown};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -314,7 +314,9 @@ impl Drain<'_> {
                 // The tip it met may be gone with a history that was rewritten.
                 Some(ours) if session.knows(ours) => {
                     let moved = session.differences(&session.tree_of(ours)?, &session.tree_of(tip)?)?;
-                    Ok(moved.keys().any(|path| deferral.paths.contains(&crate::git::shown(path))))
+                    let moved =
+                        |path: &String| moved.keys().any(|moved| shown(moved).as_bytes() == in_tree(path.as_bytes()));
+                    Ok(deferral.paths.iter().any(moved))
                 }
                 _ => Ok(true),
             },

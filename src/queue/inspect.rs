@@ -1,27 +1,36 @@
-//! What no candidate may bring in: names that git must never check out, and links that lead out of the worktree.
+//! What no candidate may bring in: names that git must never check out, links that lead out of the worktree, and files
+//! whose content is not there.
 //!
 //! Looks at what the candidate adds or changes, not at what was there before. Pure but for reading a link's text.
 
 use std::collections::BTreeMap;
 
-use crate::git::{Differences, GitError, Item, LINK, Session, shown};
+use crate::git::{Differences, GitError, Item, LINK, SUBMODULE, Session, shown};
 
 /// Why a candidate with these changes is refused, if it is.
 pub(super) fn objection(session: &Session, changes: &Differences) -> Result<Option<String>, GitError> {
     let added: BTreeMap<&Vec<u8>, Item> =
         changes.iter().filter_map(|(path, change)| Some((path, change.after?))).collect();
-    for (path, item) in added {
+    for (path, item) in &added {
         if let Some(name) = path.split(|byte| *byte == b'/').find(|name| is_forbidden(name)) {
             return Ok(Some(format!("it holds the path {:?}: {:?} is no name for a file", shown(path), shown(name))));
         }
         if item.mode == LINK
-            && let Some(text) = session.blob(item)?
+            && let Some(text) = session.blob(*item)?
             && leads_out(path, &text)
         {
             return Ok(Some(format!("the link {:?} leads out of the worktree, to {:?}", shown(path), shown(&text))));
         }
     }
-    Ok(None)
+    missing(session, &added)
+}
+
+fn missing(session: &Session, added: &BTreeMap<&Vec<u8>, Item>) -> Result<Option<String>, GitError> {
+    // A submodule's commit is in the submodule.
+    let files: Vec<Item> = added.values().filter(|item| item.mode != SUBMODULE).copied().collect();
+    let missing = session.missing(&files)?;
+    let path = added.iter().find(|(_, item)| Some(item.id) == missing).map(|(path, _)| shown(path));
+    Ok(missing.zip(path).map(|(id, path)| format!("the content of {path:?} is missing: there is no blob {id}")))
 }
 
 /// What git's own `core.protectHFS` and `core.protectNTFS` refuse, too: the tree may be checked out anywhere.

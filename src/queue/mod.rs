@@ -56,6 +56,7 @@ mod drain;
 mod entry;
 mod error;
 mod group;
+mod held;
 mod inspect;
 mod jitter;
 mod landing;

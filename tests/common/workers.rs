@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use git_wave::plan::CommandLine;
-use git_wave::process::{Ended, Spec, Worker, start};
+use git_wave::process::{Confinement, Ended, Spec, Worker, start};
 
 pub fn spec(folder: &Path, script: &str) -> Spec {
     Spec {
+        confinement: Confinement::Free,
         command: CommandLine::Shell(script.to_owned()),
         cwd: folder.to_owned(),
         env: Vec::new(),

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use super::Check;
+use crate::cli::isolation::means_line;
 use crate::git::{library_version, program_version};
-use crate::process::can_supervise;
+use crate::process::{can_supervise, means};
 use crate::run::measure;
 use crate::schedule::{Demand, Machine};
 
@@ -23,10 +24,9 @@ pub(super) fn programs() -> Vec<Check> {
     vec![git()]
 }
 
-// Containment has its line here too: what keeps a worker to its worktree belongs between the kernel and the limits.
 pub(super) fn checks(place: &Path, checkout: u64) -> Vec<Check> {
     let machine = measure(place);
-    vec![supervision(), capacity(&machine), disk(&machine, checkout), limits(&machine), clock()]
+    vec![supervision(), isolation(), capacity(&machine), disk(&machine, checkout), limits(&machine), clock()]
 }
 
 fn git() -> Check {
@@ -52,6 +52,14 @@ fn supervision() -> Check {
             "Linux 5.3 or later with /proc mounted is needed; in a container, allow pidfd_open and prctl",
         ),
     }
+}
+
+fn isolation() -> Check {
+    let (detail, by_kernel) = means_line(&means());
+    if by_kernel {
+        return Check::ok("isolation", detail);
+    }
+    Check::warning("isolation", detail, "Linux 6.2 or later has Landlock; or install bubblewrap")
 }
 
 fn capacity(machine: &Machine) -> Check {

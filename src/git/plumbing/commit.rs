@@ -25,7 +25,7 @@ impl Plumbing {
         if let Some(signs) = self.signs.get() {
             return Ok(*signs);
         }
-        let signs = self.is_set("commit.gpgsign")?;
+        let signs = self.folder.signs_commits()?;
         Ok(*self.signs.get_or_init(|| signs))
     }
 }
