@@ -99,11 +99,12 @@ impl TicketId {
     /// Longer ids are refused, in bytes: an id is carried in a trailer, a variable and many lines for people.
     pub const LONGEST: usize = 16 * 1024;
 
-    /// An injective name that is safe as a file name and as one ref component.
+    /// An injective name that is safe as a file name and as one ref component, also where case is not told apart.
     ///
-    /// Ids of up to 60 letters, digits and inner `-` or `_` (ASCII) stand for themselves; every other id is its readable
-    /// part and `.` and a 128-bit FNV-1a digest of the whole id in hexadecimal. A `.` never occurs in the first kind, so
-    /// the kinds cannot meet. File systems that fold case are not reckoned with.
+    /// Ids of up to 60 digits, inner `-` or `_` and letters of one case (ASCII) stand for themselves, with a `_` behind
+    /// lower case: `AUTH-001`, `fix_`. Every other id is its readable part in lower case, `.`, and a 128-bit FNV-1a digest
+    /// of the whole id in hexadecimal. The first kind never ends in `_`, the second always, and only the third has a `.`;
+    /// so no two meet, folded or not.
     #[must_use]
     pub fn slug(&self) -> String {
         slug_of(self.as_str())
@@ -118,8 +119,11 @@ pub fn slug_of(text: &str) -> String {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && !text.starts_with(['-', '_'])
         && !text.ends_with(['-', '_']);
-    if plain {
-        return text.to_owned();
+    let (upper, lower) = (text.bytes().any(|b| b.is_ascii_uppercase()), text.bytes().any(|b| b.is_ascii_lowercase()));
+    match (plain, upper, lower) {
+        (true, _, false) => return text.to_owned(),
+        (true, false, true) => return format!("{text}_"),
+        _ => {}
     }
     let readable: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(40).collect();
@@ -150,31 +154,37 @@ impl fmt::Display for SlotId {
 mod tests {
     use super::*;
 
+    fn safe(slug: &str) -> bool {
+        slug.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            && !slug.starts_with(['-', '.', '_'])
+            && !slug.ends_with(['.', '-'])
+            && !slug.contains("..")
+            && slug.len() <= 80
+            && std::path::Path::new(slug).extension().is_none_or(|end| end != "lock")
+    }
+
     #[test]
-    fn slugs_are_safe_and_distinct_for_odd_ids() {
+    fn slugs_are_safe_and_distinct_for_odd_ids_also_where_case_is_folded() {
+        let long = "x".repeat(10_000);
         let odd = [
-            "../x",
-            "-rf",
-            "$(x)",
-            "Fix",
-            "fix",
-            "a",
-            "a/b",
-            "a-b",
-            "🦀",
-            "",
-            " ",
-            "x".repeat(10_000).as_str(),
-            "a.b",
-            "con",
-        ]
-        .map(slug_of);
+            "../x", "-rf", "$(x)", "Fix", "fix", "FIX", "fix_", "FIX_", "a", "A", "a/b", "a-b", "A-b", "🦀", "", " ",
+            &long, "a.b", "con", "x.lock", "x@{1}", "@", "x.", "x..y", "a\0b", "a\nb", "HEAD",
+        ];
         let mut seen = std::collections::BTreeSet::new();
-        for slug in odd {
-            assert!(slug.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{slug}");
-            assert!(!slug.starts_with(['-', '.']) && !slug.ends_with(['.', '-']) && !slug.contains(".."), "{slug}");
-            assert!(slug.len() <= 80, "{slug}");
-            assert!(seen.insert(slug.clone()), "{slug} twice");
+        for id in odd {
+            let slug = slug_of(id);
+            assert!(safe(&slug), "{id:?}: {slug}");
+            assert!(seen.insert(slug.to_ascii_lowercase()), "{slug} twice");
+        }
+        assert_eq!((slug_of("AUTH-001").as_str(), slug_of("fix-1").as_str()), ("AUTH-001", "fix-1_"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_two_ids_share_a_slug_whatever_they_are(a in "\\PC{0,70}|[a-bA-B_-]{0,4}", b in "\\PC{0,70}|[a-bA-B_-]{0,4}") {
+            proptest::prop_assert!(safe(&slug_of(&a)), "{a:?}: {}", slug_of(&a));
+            let folded = |id: &str| slug_of(id).to_ascii_lowercase();
+            proptest::prop_assert_eq!(folded(&a) == folded(&b), a == b);
         }
     }
 

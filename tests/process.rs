@@ -1,69 +1,23 @@
 //! Workers as real processes: how they end, what they leave, what they print, and what they cannot see.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also outside its own function")]
 
+mod common;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::workers::{alive, dead_within, marker, run, spec, until};
 use git_wave::plan::CommandLine;
-use git_wave::process::{Confinement, Ended, How, Spec, Stop, Survived, start};
+use git_wave::process::{Ended, How, Stop, Survived, start};
 
 const RUNNER: &str = "WAVE_TEST_RUNNER_FOLDER";
-
-fn spec(folder: &Path, script: &str) -> Spec {
-    Spec {
-        confinement: Confinement::Free,
-        command: CommandLine::Shell(script.to_owned()),
-        cwd: folder.to_owned(),
-        env: Vec::new(),
-        stdin: None,
-        log: folder.join("worker.log"),
-        log_limit: 1 << 20,
-        timeout: None,
-        grace: Duration::from_secs(5),
-        shim: PathBuf::from(env!("CARGO_BIN_EXE_git-wave")),
-    }
-}
-
-fn run(spec: &Spec) -> Ended {
-    start(spec).unwrap().wait()
-}
 
 fn sh(script: &str) -> (Ended, String) {
     let folder = tempfile::tempdir().unwrap();
     let ended = run(&spec(folder.path(), script));
     (ended, String::from_utf8_lossy(&std::fs::read(folder.path().join("worker.log")).unwrap()).into_owned())
-}
-
-/// Waits until `done`, at most 20 s.
-#[track_caller]
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < limit, "{what}: it never came");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Waits until `path` holds a line, and gives it.
-#[track_caller]
-fn marker(path: &Path) -> String {
-    let read = || std::fs::read_to_string(path).ok().filter(|text| text.ends_with('\n'));
-    until(&path.display().to_string(), || read().is_some());
-    read().unwrap().trim().to_owned()
-}
-
-fn alive(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
-}
-
-#[track_caller]
-fn dead_within(pids: &[String], limit: Duration) {
-    let asked = Instant::now();
-    until("their death", || !pids.iter().any(|pid| alive(pid)));
-    assert!(asked.elapsed() < limit, "{pids:?} lived for {:?}", asked.elapsed());
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_second_processor_that_waits_in_vain_is_told_who_holds_the_target() {
     let repo = TestRepo::new();
     let base = repo.git(&["rev-parse", "main"]);
     repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
-    let lock = repo.path(".git/wave/landing/main.lock");
+    let lock = repo.path(".git/wave/landing/main_.lock");
     let _held = git_wave::store::FileLock::acquire(&lock, Duration::ZERO, "the test").unwrap();
     let said = repo.wave(&["queue", "process", "--wait", "0"]).exits(3);
     assert!(said.stderr.contains(&format!("process {} (the test", std::process::id())), "{}", said.stderr);

@@ -60,7 +60,7 @@ fn an_emptied_hold_of_a_landing_does_not_stop_the_queue() {
     let repo = TestRepo::new();
     let base = repo.git(&["rev-parse", "main"]);
     repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
-    repo.write(".git/refs/wave/keep/landing/main", "");
+    repo.write(".git/refs/wave/keep/landing/main_", "");
     repo.wave(&["queue", "process"]).exits(0);
     assert_eq!(repo.subjects("main"), ["begin", "x"]);
     repo.assert_tidy();

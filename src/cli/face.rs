@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::plan::{Problem, Severity};
+use crate::report::printable;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,14 +81,20 @@ impl Face {
         }
     }
 
-    /// Writes a remark for a person to stderr.
+    /// Writes a remark for a person to stderr, harmless whatever is in it.
     pub fn remark(&self, text: &str) {
-        let _ = writeln!(std::io::stderr(), "{}", text.trim_end_matches('\n'));
+        let _ = writeln!(std::io::stderr(), "{}", printable(text.trim_end_matches('\n')));
     }
 
     /// Writes bytes as they are to stdout.
     pub fn raw(&self, bytes: &[u8]) {
-        let _ = std::io::stdout().lock().write_all(bytes);
+        let _ = self.stream(bytes);
+    }
+
+    /// The same at once, for one who stops when the reader has gone away.
+    pub fn stream(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush())
     }
 
     /// Writes one JSON document on a line of its own to stdout.
@@ -120,15 +127,25 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The exit code; an end by a signal is one, so that a shell's loop or a script's trap sees what it was.
     pub(crate) fn code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Unfinished => ExitCode::from(1),
             Self::Refused => ExitCode::from(3),
             Self::Invalid => ExitCode::from(2),
-            Self::Signal(number) => ExitCode::from(128 + number),
+            Self::Signal(number) => {
+                end_by(number);
+                ExitCode::from(128 + number)
+            }
         }
     }
+}
+
+/// Ends this process by the signal's own doing. Returns only if that is impossible.
+fn end_by(signal: u8) {
+    let _ = std::io::stdout().flush();
+    let _ = signal_hook::low_level::emulate_default_handler(i32::from(signal));
 }
 
 /// What kind of error it is; decides the exit code.
@@ -181,12 +198,13 @@ impl CliError {
 
     pub(crate) fn show(&self, face: Option<&Face>) -> ExitCode {
         let mut err = std::io::stderr().lock();
+        // Ids, paths and git's own words are in these: nothing of it may steer the terminal.
         for problem in &self.problems {
-            let _ = writeln!(err, "{problem}");
+            let _ = writeln!(err, "{}", printable(&problem.to_string()));
         }
-        let _ = writeln!(err, "error: {}", self.message);
+        let _ = writeln!(err, "error: {}", printable(&self.message));
         for hint in &self.hints {
-            let _ = writeln!(err, "  hint: {hint}");
+            let _ = writeln!(err, "  hint: {}", printable(hint));
         }
         if face.is_some_and(Face::json) {
             print_line(&self.as_json().to_string());

@@ -3,7 +3,7 @@
 //! Bytes go out as the worker wrote them where a program reads, and harmless where a terminal would obey them.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, IsTerminal, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face, nearest};
 use crate::event::{Event, Recorded};
 use crate::names::TicketId;
+use crate::process::Follower;
 use crate::report::{inert, printable};
 use crate::run::RunRecord;
 use crate::store::{Journal, Position};
@@ -66,34 +67,66 @@ fn latest(record: &RunRecord, ticket: &TicketId) -> u32 {
 }
 
 fn document(path: &Path, ticket: &TicketId, attempt: u32, face: &Face) -> Result<Exit, CliError> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let mut bytes = Vec::new();
+    let mut take = |more: &[u8]| {
+        bytes.extend_from_slice(more);
+        Ok(())
+    };
+    Follower::open(path).and_then(|mut log| log.read(&mut take)).map_err(|error| unreadable(path, &error))?;
     let text = String::from_utf8_lossy(&bytes);
     face.document(&serde_json::json!({"ticket": ticket, "attempt": attempt, "path": path, "text": text}))?;
     Ok(Exit::Done)
 }
 
-fn show(path: &Path, follow: Option<Follow<'_>>, face: &Face) -> Result<Exit, CliError> {
-    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let terminal = std::io::stdout().is_terminal();
-    let mut follow = follow;
-    loop {
+fn show(path: &Path, mut follow: Option<Follow<'_>>, face: &Face) -> Result<Exit, CliError> {
+    let mut log = Follower::open(path).map_err(|error| unreadable(path, &error))?;
+    let mut tame = std::io::stdout().is_terminal().then(Tame::default);
+    let mut print = |bytes: &[u8]| match &mut tame {
+        Some(tame) => face.stream(tame.feed(bytes).as_bytes()),
+        None => face.stream(bytes),
+    };
+    while let Some(follow) = &mut follow {
         // Asked first, so that what was written before the end is read after.
-        let going = match &mut follow {
-            Some(follow) => follow.goes_on()?,
-            None => false,
-        };
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
-        if terminal {
-            face.raw(printable(&String::from_utf8_lossy(&bytes)).as_bytes());
-        } else {
-            face.raw(&bytes);
+        if !follow.goes_on()? {
+            break;
         }
-        if !going {
-            return Ok(Exit::Done);
+        if let Err(error) = log.read(&mut print) {
+            return over(path, &error);
         }
         std::thread::sleep(GLANCE);
     }
+    let read = if follow.is_some() { log.read_end(&mut print) } else { log.read(&mut print) };
+    read.map_or_else(|error| over(path, &error), |()| Ok(Exit::Done))
+}
+
+/// A reader that went away (`| head`) has seen enough.
+fn over(path: &Path, error: &std::io::Error) -> Result<Exit, CliError> {
+    if error.kind() == ErrorKind::BrokenPipe { Ok(Exit::Done) } else { Err(unreadable(path, error)) }
+}
+
+/// Output made harmless for a terminal, also where a character arrives in two pieces.
+#[derive(Default)]
+struct Tame {
+    kept: Vec<u8>,
+}
+
+impl Tame {
+    fn feed(&mut self, bytes: &[u8]) -> String {
+        self.kept.extend_from_slice(bytes);
+        let cut = self.kept.len() - unfinished(&self.kept);
+        let rest = self.kept.split_off(cut);
+        let whole = std::mem::replace(&mut self.kept, rest);
+        printable(&String::from_utf8_lossy(&whole))
+    }
+}
+
+/// How many bytes at the end are the beginning of a character.
+fn unfinished(bytes: &[u8]) -> usize {
+    (1..=bytes.len().min(3)).rev().find(|n| begins(&bytes[bytes.len() - n..])).unwrap_or(0)
+}
+
+fn begins(bytes: &[u8]) -> bool {
+    matches!(std::str::from_utf8(bytes), Err(error) if error.error_len().is_none() && error.valid_up_to() == 0)
 }
 
 /// Whether an attempt still goes on, read off the run's event log as it grows.
@@ -137,4 +170,20 @@ pub(crate) fn tail(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     CliError::refused(format!("{} cannot be read: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_in_pieces_is_as_harmless_as_in_one() {
+        let text = "a\u{1b}[2Jé日🦀\u{9b}x\u{202e}b\n".as_bytes();
+        for cut in 0..=text.len() {
+            let mut tame = Tame::default();
+            let shown = tame.feed(&text[..cut]) + &tame.feed(&text[cut..]);
+            assert_eq!(shown, "a\\u{1b}[2Jé日🦀\\u{9b}x\\u{202e}b\n", "cut at {cut}");
+        }
+        assert_eq!(Tame::default().feed(b"bad \xff\xfe end"), "bad \u{fffd}\u{fffd} end");
+    }
 }

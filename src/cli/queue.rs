@@ -274,7 +274,7 @@ impl Signals {
         let caught = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
         for (signal, number) in [(SIGINT, 2), (SIGTERM, 15)] {
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
+            flag::register_conditional_default(signal, Arc::clone(&again))
                 .and_then(|_| flag::register(signal, Arc::clone(&again)))
                 .and_then(|_| flag::register_usize(signal, Arc::clone(&caught), number))
                 .map_err(|error| CliError::refused(format!("signals cannot be caught: {error}")))?;

@@ -139,7 +139,7 @@ impl GitError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Locked { .. } => true,
-            Self::Library { detail, .. } => names_pressure(detail),
+            Self::Library { detail, .. } => names_pressure(detail) || names_collected(detail),
             // Killed from outside, by the kernel for want of memory most likely: that says nothing of what it was asked.
             Self::Program { status, stderr, .. } => {
                 status.starts_with("signal") || names_lock(stderr) || names_pressure(stderr)
@@ -189,9 +189,22 @@ impl GitError {
 
 /// Both libgit2 and git say it in words; git's exit code says only 128.
 pub(super) fn names_lock(text: &str) -> bool {
-    ["index.lock", "Unable to create '", "cannot lock ref", "failed to lock file", "packed-refs.lock"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    // The last: `git pack-refs` removes an empty folder just when a ref is to be made in it.
+    [
+        "index.lock",
+        "Unable to create '",
+        "cannot lock ref",
+        "failed to lock file",
+        "packed-refs.lock",
+        "failed to make directory",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
+/// libgit2's words for a ref to an object that a `git gc --prune=now` took between its being written and being held.
+fn names_collected(text: &str) -> bool {
+    text.contains("target OID for the reference doesn't exist")
 }
 
 fn names_damage(text: &str) -> bool {

@@ -50,7 +50,8 @@ pub enum Probe {
 impl Repository {
     /// Whether `base..head` would merge cleanly into `tip` now. Writes no ref.
     pub fn probe(&self, tip: &CommitId, base: &CommitId, head: &CommitId) -> Result<Probe, GitError> {
-        let session = Session::open(self, &self.common_dir().join("wave/probe"))?;
+        let folder = crate::store::state_folder(self.common_dir()).map_err(super::worktree::store)?;
+        let session = Session::open(self, &folder.join("probe"))?;
         let seen_from = std::slice::from_ref(tip);
         let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {

@@ -19,6 +19,7 @@ mod history;
 mod hunks;
 mod id;
 mod identity;
+mod kept;
 mod lent;
 mod litter;
 mod log;
@@ -71,7 +72,7 @@ pub use repository::{Engine, RefStore, Repository};
 pub(crate) use session::NewCommit;
 pub use snapshot::{Committed, Snapshot, SnapshotBy};
 pub(crate) use swap::{Move, Swap, Turn};
-pub use version::{ProgramVersion, program_version};
+pub use version::{ProgramVersion, library_version, program_version};
 pub use watch::{Tampering, Watching, Whose};
 
 use crate::names::CommitId;

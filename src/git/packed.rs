@@ -22,8 +22,8 @@ impl Repository {
         if !fs::read_to_string(&packed).is_ok_and(|text| lists(&text, refnames)) {
             return Ok(());
         }
-        let state = self.common_dir().join("wave");
-        crate::store::private_dir(&state).map_err(store)?;
+        let state = crate::store::state_folder(self.common_dir()).map_err(store)?;
+        crate::store::state_dir(&state).map_err(store)?;
         let _held = FileLock::block(&state.join("packed.lock")).map_err(store)?;
         let (lock, mark) = (packed.with_extension("lock"), state.join("packed.mark"));
         let until = Instant::now() + WAIT;

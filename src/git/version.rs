@@ -29,6 +29,13 @@ impl ProgramVersion {
     }
 }
 
+/// The version of the libgit2 that is built in: `1.9.1`.
+#[must_use]
+pub fn library_version() -> String {
+    let (major, minor, patch) = git2::Version::get().libgit2_version();
+    format!("{major}.{minor}.{patch}")
+}
+
 /// Asks the git on `PATH`.
 pub fn program_version() -> Result<ProgramVersion, GitError> {
     let output =

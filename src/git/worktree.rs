@@ -18,7 +18,7 @@ use super::place::{Head, Place, line};
 use super::program::Program;
 use super::{GitError, Repository};
 use crate::names::CommitId;
-use crate::store::{FileLock, StoreError, private_dir};
+use crate::store::{FileLock, StoreError, private_dir, state_dir, state_folder};
 
 /// How long others may be adding or removing worktrees.
 const ADD_WAIT: Duration = Duration::from_secs(120);
@@ -185,8 +185,8 @@ impl Repository {
 
     /// Held while a worktree is added or removed: git's own do race (1 to 5 of 24 fail).
     fn adding(&self) -> Result<FileLock, GitError> {
-        let folder = self.common_dir().join("wave/slots");
-        private_dir(&folder).map_err(store)?;
+        let folder = state_folder(self.common_dir()).map_err(store)?.join("slots");
+        state_dir(&folder).map_err(store)?;
         FileLock::acquire(&folder.join("add.lock"), ADD_WAIT, "adding a worktree").map_err(store)
     }
 

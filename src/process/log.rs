@@ -3,8 +3,9 @@
 //! The first half of the limit goes to the log itself. After it, output goes to a segment of the same size beside it,
 //! `<log>.new`; when that is full it becomes `<log>.old`, replacing the one before, and a new one begins. So the last
 //! half is always there, one buffer of memory suffices, and a live follower reads [`parts`] in order. At the end
-//! the log gets a line that says how many bytes were left out, then the last half, and the segments go. A crash
-//! leaves the parts as they are, readable.
+//! the log gets a line that says how many bytes were left out, then the last half, and the segments go. Before it grows
+//! beyond its half, `.new` becomes `.end`: so a follower knows where to read on. A crash leaves the parts as they are,
+//! readable.
 //!
 //! Ignorant of who prints.
 
@@ -18,7 +19,7 @@ use rustix::fs::OFlags;
 /// The files that hold a log, oldest output first: one when the worker has ended, up to three while it runs.
 #[must_use]
 pub fn parts(log: &Path) -> Vec<PathBuf> {
-    let all = [log.to_owned(), beside(log, "old"), beside(log, "new")];
+    let all = [log.to_owned(), beside(log, "old"), beside(log, "new"), beside(log, "end")];
     all.into_iter().filter(|path| path.exists()).collect()
 }
 
@@ -28,7 +29,7 @@ pub fn left_out(bytes: u64) -> String {
     format!("\n[git-wave: {bytes} bytes of output left out here]\n")
 }
 
-fn beside(log: &Path, end: &str) -> PathBuf {
+pub(super) fn beside(log: &Path, end: &str) -> PathBuf {
     let mut name = log.as_os_str().to_owned();
     name.push(".");
     name.push(end);
@@ -50,7 +51,7 @@ pub(super) struct Log {
 impl Log {
     /// Creates or replaces the log at `path`.
     pub(super) fn create(path: &Path, limit: u64) -> io::Result<Self> {
-        for end in ["old", "new"] {
+        for end in ["old", "new", "end"] {
             remove(&beside(path, end))?;
         }
         let head = open(path)?;
@@ -96,6 +97,8 @@ impl Log {
         let Some(mut new) = self.segment.take() else { return Ok(()) };
         let from_old = (self.half - self.held[2]).min(self.held[1]);
         let omitted = self.total - self.held[0] - from_old - self.held[2];
+        let end = beside(&self.path, "end");
+        std::fs::rename(beside(&self.path, "new"), &end)?;
         if omitted > 0 {
             self.head.write_all(left_out(omitted).as_bytes())?;
         }
@@ -108,7 +111,7 @@ impl Log {
         new.rewind()?;
         io::copy(&mut new.take(self.held[2]), &mut self.head)?;
         remove(&old)?;
-        remove(&beside(&self.path, "new"))
+        remove(&end)
     }
 }
 

@@ -12,8 +12,11 @@ mod capture;
 mod confine;
 mod descriptors;
 mod environment;
+mod follow;
 mod landlock;
+mod limits;
 mod log;
+mod orphans;
 mod pulse;
 mod redact;
 mod sanitise;
@@ -24,12 +27,14 @@ mod wire;
 mod worker;
 
 pub use confine::{Bounds, Confinement, LandlockReach, Means, Network, bubblewrap_program, landlock_reach, means};
+pub use follow::Follower;
 pub use log::{left_out, parts};
 pub use pulse::Pulse;
 pub use redact::{Redactor, Secrets};
 pub use sanitise::sanitise;
 pub use shim::shim_main;
 pub use spec::{Ended, How, Leak, ProcessError, Spec, Stop, Survived};
+pub use tree::can_supervise;
 pub use worker::{Stopper, Worker, start};
 
 /// The first argument that makes this binary a shim.

@@ -20,11 +20,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, getpid, set_child_subreaper, setsid};
+use rustix::process::{Pid, Signal, getpid, set_child_subreaper, set_parent_process_death_signal, setsid};
 use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
 use super::confine::Confinement;
 use super::descriptors::close_strays_on_exec;
+use super::limits::{first_to_go, no_core_dumps};
 use super::spec::{How, Leak, Survived};
 use super::tree::{self, Reaped};
 use super::wire::{Order, Report};
@@ -92,7 +93,7 @@ fn supervise(orders: &Orders) -> std::io::Result<()> {
     control.set_nonblocking(true)?;
     let wake = become_shim()?;
     let began = Instant::now();
-    let report = match spawn(orders) {
+    let report = match first_to_go(|| spawn(orders)) {
         Ok(worker) => Watch::new(orders, worker, began).until_over(&mut control, &wake)?,
         Err(reason) => Report { how: How::NotStarted(reason), millis: 0, leak: None },
     };
@@ -107,6 +108,10 @@ fn supervise(orders: &Orders) -> std::io::Result<()> {
 fn become_shim() -> std::io::Result<UnixStream> {
     let _ = setsid();
     set_child_subreaper(Some(getpid()))?;
+    // The lifeline says that the runner is dead; this wakes a shim that its worker has halted, so that it can hear it.
+    // It also comes when only the starting thread ends, and does nothing then.
+    let _ = set_parent_process_death_signal(Some(Signal::CONT));
+    no_core_dumps();
     // `pkill git-wave` ends the runner; the shims must survive it to end their trees.
     let _ = rustix::thread::set_name(c"wave-shim");
     let ignored = Arc::new(AtomicBool::new(false));

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::Confinement;
 use crate::plan::CommandLine;
+use crate::store::is_pressure;
 
 /// Everything that is needed to start one worker.
 #[derive(Clone, Debug)]
@@ -123,4 +124,14 @@ pub enum ProcessError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl ProcessError {
+    /// Whether the same may succeed a little later: descriptors, processes, memory or space were short.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Log { source, .. } | Self::Shim { source, .. } | Self::Prepare { source } => is_pressure(source),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! Ignorant of why. A pid is signalled only while its start time is the one that was read with it, so a number that
 //! was given to somebody else meanwhile is spared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, pidfd_send_signal, wait};
 
@@ -21,13 +21,43 @@ pub(super) struct Process {
 /// Everything below `root`, itself left out, in order of pid; zombies left out.
 pub(super) fn descendants(root: Pid) -> Vec<Process> {
     let all = table();
+    let below = below(&all, &BTreeSet::from([root.as_raw_nonzero().get()]));
+    all.into_values().filter(|p| !p.zombie && below.contains(&p.pid.as_raw_nonzero().get())).collect()
+}
+
+/// What has lost its shim.
+pub(super) struct Orphans {
+    /// Those that live, children of the runner or below such.
+    pub(super) living: Vec<Process>,
+    /// Children of the runner that are to be reaped.
+    pub(super) dead: Vec<Pid>,
+}
+
+/// The children of `runner` that are neither `shims` nor of its own session, and everything below them.
+pub(super) fn orphans(runner: Pid, shims: &BTreeSet<i32>) -> Orphans {
+    let all = table();
+    let runner = runner.as_raw_nonzero().get();
+    let own = all.get(&runner).map(|runner| runner.session);
+    let lost =
+        |p: &&Process| p.parent == runner && Some(p.session) != own && !shims.contains(&p.pid.as_raw_nonzero().get());
+    let roots: BTreeSet<i32> = all.values().filter(lost).map(|p| p.pid.as_raw_nonzero().get()).collect();
+    let below = below(&all, &roots);
+    let dead =
+        all.values().filter(|p| p.zombie && roots.contains(&p.pid.as_raw_nonzero().get())).map(|p| p.pid).collect();
+    let of_them = |pid: i32| roots.contains(&pid) || below.contains(&pid);
+    let living = all.into_values().filter(|p| !p.zombie && of_them(p.pid.as_raw_nonzero().get())).collect();
+    Orphans { living, dead }
+}
+
+/// The pids of everything below one of `roots`.
+fn below(all: &BTreeMap<i32, Process>, roots: &BTreeSet<i32>) -> BTreeSet<i32> {
     let mut below: BTreeMap<i32, bool> = BTreeMap::new();
     for process in all.values() {
         let mut path = Vec::new();
         let mut at = process.pid.as_raw_nonzero().get();
         // The table is not read at one instant, so a reused pid could close a circle: a path is no longer than it.
         let found = loop {
-            if at == root.as_raw_nonzero().get() {
+            if roots.contains(&at) {
                 break !path.is_empty();
             }
             if let Some(known) = below.get(&at) {
@@ -41,13 +71,7 @@ pub(super) fn descendants(root: Pid) -> Vec<Process> {
         };
         below.extend(path.into_iter().map(|pid| (pid, found)));
     }
-    all.into_values().filter(|p| !p.zombie && below.get(&p.pid.as_raw_nonzero().get()) == Some(&true)).collect()
-}
-
-/// Everything in the session that `leader` began, itself left out; zombies left out.
-pub(super) fn session(leader: Pid) -> Vec<Process> {
-    let leader_raw = leader.as_raw_nonzero().get();
-    table().into_values().filter(|p| !p.zombie && p.session == leader_raw && p.pid != leader).collect()
+    below.into_iter().filter(|(_, found)| *found).map(|(pid, _)| pid).collect()
 }
 
 /// Sends `signal` to each; those that are gone, or are somebody else's, are passed over.
@@ -60,6 +84,14 @@ pub(super) fn signal_all(processes: &[Process], signal: Signal) {
             let _ = pidfd_send_signal(pinned, signal);
         }
     }
+}
+
+/// Whether the kernel helps: a subreaper, pinned processes, and a process table that can be read. Says what is missing.
+pub fn can_supervise() -> Result<(), String> {
+    let me = rustix::process::getpid();
+    rustix::process::child_subreaper().map_err(|error| format!("no subreaper ({error})"))?;
+    pidfd_open(me, PidfdFlags::empty()).map_err(|error| format!("no pidfd ({error})"))?;
+    read(me.as_raw_nonzero().get()).map(drop).ok_or_else(|| "/proc cannot be read".to_owned())
 }
 
 /// What [`reap`] found.

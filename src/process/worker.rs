@@ -3,44 +3,61 @@
 //! Ignorant of what the worker is for.
 
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::capture::{Capture, Drained};
 use super::log::Log;
+use super::orphans::Shim;
 use super::pulse::Pulse;
 use super::redact::Secrets;
 use super::spec::{Ended, How, Leak, ProcessError, Spec, Stop, Survived};
 use super::wire::{Order, Report};
-use super::{environment, shim, tree};
+use super::{environment, shim};
 
 /// How long the streams may stay open after the whole tree is dead.
 const OPEN_AFTER_END: Duration = Duration::from_millis(200);
-/// How long the tree of a killed shim is hunted.
-const HUNT: Duration = Duration::from_secs(2);
+/// How much longer than it may take a worker to time out until its shim counts as one that stands still.
+const OVERDUE: Duration = Duration::from_secs(5);
 
 /// A worker under way. Dropping it without [`Worker::wait`] ends its tree, like the runner's death.
 #[derive(Debug)]
 pub struct Worker {
-    shim: Child,
-    control: Arc<UnixStream>,
+    shim: Shim,
+    control: Arc<Control>,
     capture: Capture,
     pulse: Arc<Pulse>,
     began: Instant,
+    /// After this long, its shim must have ended it.
+    ends_within: Option<Duration>,
+}
+
+/// The line to a shim.
+#[derive(Debug)]
+struct Control {
+    socket: UnixStream,
+    shim: Option<OwnedFd>,
+}
+
+impl Control {
+    /// A worker may have halted its shim (`kill -STOP $PPID`); a halted shim hears nothing.
+    fn wake(&self) {
+        let _ = self.shim.as_ref().map(|shim| pidfd_send_signal(shim, Signal::CONT));
+    }
 }
 
 /// Gives a worker orders from any thread; does nothing once the worker has ended.
 #[derive(Clone, Debug)]
 pub struct Stopper {
     // Weak, so that the lifeline closes with the worker, not with the last one who could stop it.
-    control: Weak<UnixStream>,
+    control: Weak<Control>,
 }
 
 impl Stopper {
@@ -65,7 +82,8 @@ impl Stopper {
     fn order(&self, order: Order) {
         if let Some(control) = self.control.upgrade() {
             // A shim that has just ended is not an error: the worker is over.
-            let _ = (&*control).write_all(&[order.byte()]);
+            let _ = (&control.socket).write_all(&[order.byte()]);
+            control.wake();
         }
     }
 }
@@ -81,29 +99,41 @@ pub fn start(spec: &Spec) -> Result<Worker, ProcessError> {
     let secrets = Secrets::of_environment(env.iter().map(|(k, v)| (OsStr::new(k), OsStr::new(v))));
     let (ours, theirs) = UnixStream::pair().map_err(|source| ProcessError::Prepare { source })?;
     let began = Instant::now();
-    let mut shim = Command::new(&spec.shim)
+    let mut command = Command::new(&spec.shim);
+    command
         .arg0("wave-shim")
         .args(shim::arguments(spec))
         .env_clear()
         .envs(&env)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|source| ProcessError::Shim { shim: spec.shim.clone(), source })?;
+        .stderr(Stdio::piped());
+    let mut shim =
+        Shim::start(&mut command).map_err(|source| ProcessError::Shim { shim: spec.shim.clone(), source })?;
+    // It holds the other end of the lifeline, which must close with the shim.
+    drop(command);
     let streams = streams(&mut shim);
     let pulse = Arc::new(Pulse::default());
-    let capture = Capture::begin(streams, log, &secrets, Arc::clone(&pulse)).map_err(|source| {
-        // The lifeline closes with this scope, which ends the shim; it is reaped here.
-        ours.shutdown(std::net::Shutdown::Both).and_then(|()| shim.wait()).ok();
-        ProcessError::Prepare { source }
-    })?;
-    Ok(Worker { shim, control: Arc::new(ours), capture, pulse, began })
+    match Capture::begin(streams, log, &secrets, Arc::clone(&pulse)) {
+        Ok(capture) => {
+            let pinned = i32::try_from(shim.pid()).ok().and_then(Pid::from_raw);
+            let pinned = pinned.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+            let control = Arc::new(Control { socket: ours, shim: pinned });
+            let ends_within = spec.timeout.map(|timeout| timeout.saturating_add(spec.grace).saturating_add(OVERDUE));
+            Ok(Worker { shim, control, capture, pulse, began, ends_within })
+        }
+        Err(source) => {
+            // The lifeline closes, which ends the shim.
+            let _ = ours.shutdown(std::net::Shutdown::Both);
+            let _ = shim.reap();
+            Err(ProcessError::Prepare { source })
+        }
+    }
 }
 
-fn streams(shim: &mut Child) -> [OwnedFd; 2] {
-    let out = shim.stdout.take().expect("stdout was asked for as a pipe");
-    let err = shim.stderr.take().expect("stderr was asked for as a pipe");
+fn streams(shim: &mut Shim) -> [OwnedFd; 2] {
+    let out = shim.child().stdout.take().expect("stdout was asked for as a pipe");
+    let err = shim.child().stderr.take().expect("stderr was asked for as a pipe");
     [out.into(), err.into()]
 }
 
@@ -123,18 +153,20 @@ impl Worker {
     /// The pid of its shim: the parent of the command, and the ancestor of everything it starts.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.shim.id()
+        self.shim.pid()
     }
 
     /// Waits until the worker has ended and everything it started is dead.
     #[must_use]
-    pub fn wait(mut self) -> Ended {
-        let mut text = Vec::new();
-        let mut control = &*self.control;
-        // An error is a connection reset, which is a shim that was killed: the text lacks its end.
-        let _ = control.read_to_end(&mut text);
-        let report = Report::parse(&String::from_utf8_lossy(&text)).unwrap_or_else(|| self.shim_was_killed());
-        let _ = self.shim.wait();
+    pub fn wait(self) -> Ended {
+        let text = self.last_words();
+        let report = match Report::parse(&String::from_utf8_lossy(&text)) {
+            Some(report) => {
+                let _ = self.shim.reap();
+                report
+            }
+            None => shim_was_killed(self.shim, self.began),
+        };
         let captured = self.capture.finish(OPEN_AFTER_END);
         Ended {
             how: report.how,
@@ -145,38 +177,35 @@ impl Worker {
         }
     }
 
-    /// The shim is dead and its tree may live: whatever is still in its session is ended here. The shim is not yet
-    /// reaped, so its pid, which is the session's id, cannot have been given to another.
-    fn shim_was_killed(&mut self) -> Report {
-        let until = Instant::now() + HUNT;
-        let mut found = Vec::new();
-        if let Some(pid) = i32::try_from(self.shim.id()).ok().and_then(Pid::from_raw) {
-            wait_without_reaping(pid);
-            loop {
-                let left = tree::session(pid);
-                if left.is_empty() || Instant::now() > until {
-                    break;
+    /// What the shim says before it ends; a shim that was killed leaves it without its end.
+    fn last_words(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut socket = &self.control.socket;
+        let mut patience = self.ends_within;
+        loop {
+            let _ = socket.set_read_timeout(patience);
+            match socket.read_to_end(&mut text) {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    self.control.wake();
+                    patience = Some(OVERDUE);
                 }
-                tree::signal_all(&left, Signal::KILL);
-                found.extend(left.into_iter().map(|p| (p.pid.as_raw_nonzero(), p.name)));
-                std::thread::sleep(Duration::from_millis(5));
+                // An error is a connection reset, which is a shim that was killed.
+                _ => return text,
             }
         }
-        found.sort();
-        found.dedup();
-        let signal = self.shim.wait().ok().and_then(|status| status.signal()).unwrap_or(9);
-        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let count = found.len();
-        let processes = found.into_iter().map(|(_, name)| name).take(8).collect();
-        let leak = (count > 0).then_some(Leak { processes, count, survived: Survived::Nothing });
-        Report { how: How::Signalled(signal), millis, leak }
     }
 }
 
-fn wait_without_reaping(pid: Pid) {
-    use rustix::process::{WaitId, WaitIdOptions, waitid};
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
+/// The shim is dead and its tree may live: whatever has lost its shim is ended here.
+fn shim_was_killed(shim: Shim, began: Instant) -> Report {
+    let mut processes = shim.end_orphans();
+    let count = processes.len();
+    processes.sort();
+    processes.truncate(8);
+    let signal = shim.reap().and_then(|status| status.signal()).unwrap_or(9);
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let leak = (count > 0).then_some(Leak { processes, count, survived: Survived::Nothing });
+    Report { how: How::Signalled(signal), millis, leak }
 }
 
 fn leak(of_tree: Option<Leak>, drained: Drained) -> Option<Leak> {

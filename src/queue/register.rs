@@ -13,7 +13,7 @@ use super::record::Record;
 use super::{QueueError, message};
 use crate::git::{Hold, Repository};
 use crate::names::{BranchRef, CommitId, EntryId, slug_of};
-use crate::store::{FileLock, Journal, Position, private_dir};
+use crate::store::{FileLock, Journal, Position, state_dir, state_folder};
 
 /// The commit queue of a repository.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub struct Dropped {
 impl Queue {
     /// Opens the queue of `repo`. Makes nothing but the folder of its state.
     pub fn open(repo: &Repository) -> Result<Self, QueueError> {
-        let folder = repo.common_dir().join("wave");
-        private_dir(&folder.join("landing"))?;
+        let folder = state_folder(repo.common_dir())?;
+        state_dir(&folder.join("landing"))?;
         Ok(Self { repo: repo.clone(), folder, read: Mutex::default() })
     }
 
@@ -54,6 +54,7 @@ impl Queue {
         self.clear_up()?;
         let base = self.base_of(&new)?;
         // Whoever made the commits did not sync them; done before the lock, since it may take a while.
+        let _kept = self.repo.keep_objects(&base, &new.head)?;
         self.repo.sync_objects()?;
         self.change(|book| {
             if let Some(first) = new.key.as_deref().and_then(|key| book.by_key(key)) {
@@ -276,8 +277,8 @@ impl Read {
 
 /// The ref that holds an entry set aside, and the one it gets if another candidate of its ticket has that.
 fn rescue_refs(entry: &Entry) -> [String; 2] {
-    let run = entry.run.as_ref().map_or("queue", |run| run.as_str());
-    let plain = format!("refs/wave/rescue/{}/{}", slug_of(run), entry.ticket.slug());
+    let run = entry.run.as_ref().map_or_else(|| "queue".to_owned(), |run| slug_of(run.as_str()));
+    let plain = format!("refs/wave/rescue/{run}/{}", entry.ticket.slug());
     let numbered = format!("{plain}.{}", entry.id());
     [plain, numbered]
 }

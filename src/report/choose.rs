@@ -114,4 +114,8 @@ impl Face for Both {
     fn pulse(&mut self, pulse: &Pulse) {
         self.people.pulse(pulse);
     }
+
+    fn suspended(&mut self) {
+        self.people.suspended();
+    }
 }

@@ -93,6 +93,10 @@ impl Face for Live {
         let lines = self.picture(pulse);
         self.show(lines);
     }
+
+    fn suspended(&mut self) {
+        self.clear();
+    }
 }
 
 /// However the run ends, the terminal is left with permanent lines only.

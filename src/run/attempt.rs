@@ -50,22 +50,31 @@ pub(crate) struct Verdict {
     pub(crate) added: Option<Added>,
     /// What a person should hear of it besides.
     pub(crate) warnings: Vec<String>,
-    /// The fault of the repository or the machine that kept it from going on: no ticket's fault, so the run stops.
-    pub(crate) fault: Option<String>,
+    /// What kept it from going on, if that was no ticket's fault.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A fault of the repository or the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No other ticket would fare better: the run stops.
+    Lasting(String),
+    /// Something was short (descriptors, processes, space) that others may be using up.
+    Shortage(String),
 }
 
 /// Makes the attempt. `started` is called once, with its base, when the worker is about to start.
 pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitId)) -> Verdict {
     let base = match tip(shop) {
         Ok(base) => base,
-        Err(reason) => return halted(reason),
+        Err(verdict) => return *verdict,
     };
     started(&base);
     let worktree = match prepare(shop, attempt, &base) {
         Ok(Some(worktree)) => worktree,
         Ok(None) => return interrupted(0.0),
         Err(error) if error.is_transient() => {
-            return halted(format!("the worktree for {} could not be prepared: {error}", attempt.ticket.id));
+            return short_of(format!("the worktree for {} could not be prepared: {error}", attempt.ticket.id));
         }
         Err(error) => return refused(&format!("the worktree could not be prepared: {error}")),
     };
@@ -75,12 +84,13 @@ pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitI
     verdict
 }
 
-fn tip(shop: &Workshop) -> Result<CommitId, String> {
+fn tip(shop: &Workshop) -> Result<CommitId, Box<Verdict>> {
     let target = &shop.settings.target;
     match shop.repo.tip(target) {
         Ok(Some(tip)) => Ok(tip),
-        Ok(None) => Err(format!("the branch {} is gone", target.branch())),
-        Err(error) => Err(error.to_string()),
+        Ok(None) => Err(Box::new(halted(format!("the branch {} is gone", target.branch())))),
+        Err(error) if error.is_transient() => Err(Box::new(short_of(error.to_string()))),
+        Err(error) => Err(Box::new(halted(error.to_string()))),
     }
 }
 
@@ -127,7 +137,10 @@ impl Desk<'_> {
         if let Err(error) = self.folder.write(&self.attempt.ticket) {
             return if error.is_transient() { halted(error.to_string()) } else { refused(&error.to_string()) };
         }
-        let Ran { ended, returned, judgement } = self.run(command, Phase::Running);
+        let Ran { ended, returned, judgement, shortage } = self.run(command, Phase::Running);
+        if let Some(reason) = shortage {
+            return short_of(reason);
+        }
         self.attempt.leash.enter(Phase::Saving);
         let mut warnings = remarks(&ended);
         warnings.extend(judgement.warnings.iter().cloned());
@@ -202,7 +215,12 @@ pub(super) fn interrupted(seconds: f64) -> Verdict {
 
 /// The disk is full, say, or the target is gone: not charged to the ticket, and `resume` makes the attempt again.
 pub(super) fn halted(fault: String) -> Verdict {
-    Verdict { fault: Some(fault), ..interrupted(0.0) }
+    Verdict { fault: Some(Fault::Lasting(fault)), ..interrupted(0.0) }
+}
+
+/// Not charged to the ticket either; there may be enough for it when another has ended.
+pub(super) fn short_of(fault: String) -> Verdict {
+    Verdict { fault: Some(Fault::Shortage(fault)), ..interrupted(0.0) }
 }
 
 /// A number in 0..1 that differs between processes and calls; spreads retries, decides nothing else.

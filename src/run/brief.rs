@@ -39,7 +39,7 @@ impl TicketFolder {
 
     /// Writes what every attempt reads: the prompt and the ticket as JSON.
     pub(crate) fn write(&self, ticket: &Ticket) -> Result<(), StoreError> {
-        crate::store::private_dir(&self.folder)?;
+        crate::store::state_dir(&self.folder)?;
         write_atomic(&self.prompt(), ticket.prompt.as_bytes())?;
         let mut json = serde_json::to_vec_pretty(ticket).expect("BUG: a ticket is plain values and has JSON");
         json.push(b'\n');
@@ -48,7 +48,7 @@ impl TicketFolder {
 
     /// Writes why the last attempt did not land, for the next one to read.
     pub(crate) fn write_feedback(&self, text: &str) -> Result<(), StoreError> {
-        crate::store::private_dir(&self.folder)?;
+        crate::store::state_dir(&self.folder)?;
         write_atomic(&self.feedback(), text.as_bytes())
     }
 

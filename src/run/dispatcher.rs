@@ -19,7 +19,6 @@ use crate::event::{AttemptOutcome, Event, Fold, Report, RunState};
 use crate::names::{CommitId, EntryId, SlotId, TicketId};
 use crate::plan::{Plan, TicketIx};
 use crate::policy::Backoff;
-use crate::process::Stop;
 use crate::queue::{QueueError, Told};
 use crate::run::attempt::{self, Attempt, Verdict, Workshop, jitter};
 use crate::run::face::{Consent, Face};
@@ -158,7 +157,7 @@ impl Dispatcher {
         while !self.finished() {
             tokio::select! {
                 biased;
-                signal = signals.next() => self.signalled(signal)?,
+                heard = signals.next() => self.hear(heard)?,
                 Some(message) = self.inbox.recv() => self.receive(message)?,
                 _ = pulse.tick() => self.beat()?,
             }
@@ -300,7 +299,7 @@ impl Dispatcher {
             self.record(Event::Warning { ticket: Some(id.clone()), message })?;
         }
         if let Some(fault) = verdict.fault {
-            self.refuse(&fault)?;
+            self.faulted(fault)?;
         }
         let outcome = verdict.outcome;
         let (attempt, seconds) = (desk.attempt, verdict.seconds);
@@ -339,24 +338,6 @@ impl Dispatcher {
         let Some(beat) = desk.counted(files) else { return Ok(()) };
         let ticket = self.id(beat.ticket);
         self.record(Event::Heartbeat { ticket, elapsed_s: beat.elapsed_s, files_changed: files, quiet_s: beat.quiet_s })
-    }
-
-    fn signalled(&mut self, signal: Signal) -> Result<(), RecordError> {
-        match self.signals.count(signal) {
-            SignalCount::None | SignalCount::Once(_) => self.stop(signal.word(), Stop::Gently),
-            SignalCount::Twice(_) => {
-                self.give_up.store(true, Ordering::Relaxed);
-                self.stop(signal.word(), Stop::AtOnce)
-            }
-        }
-    }
-
-    pub(super) fn stop(&mut self, reason: &str, how: Stop) -> Result<(), RecordError> {
-        for desk in self.desks.values() {
-            desk.leash.stop(how);
-        }
-        self.record(Event::RunStopping { reason: reason.to_owned() })?;
-        self.step(Happening::Stop { reason: reason.to_owned() })
     }
 
     fn beat(&mut self) -> Result<(), RecordError> {

@@ -12,6 +12,8 @@ pub trait Face: Send {
     fn recorded(&mut self, recorded: &Recorded);
     /// How things look right now; never recorded, and may be dropped.
     fn pulse(&mut self, pulse: &Pulse);
+    /// The process is about to stand still (^Z), and the terminal goes to somebody else until the next call.
+    fn suspended(&mut self) {}
 }
 
 /// Is asked. Blocking, from any thread, one question at a time.

@@ -10,7 +10,6 @@ use crate::event::{Deferral, DeferralReason, Event};
 use crate::names::EntryId;
 use crate::plan::TicketIx;
 use crate::policy::Backoff;
-use crate::process::Stop;
 use crate::queue::{EntryState, Landing, Outcome, Processing, QueueError};
 use crate::run::attempt::jitter;
 use crate::run::dispatcher::{Dispatcher, Drain, Message};
@@ -85,18 +84,6 @@ impl Dispatcher {
             tries: self.landing_faults,
             delay_s: delay.as_secs_f64(),
         })
-    }
-
-    /// Ends the run for a fault that is no ticket's.
-    pub(super) fn refuse(&mut self, reason: &str) -> Result<(), RecordError> {
-        if self.refused.is_none() {
-            self.refused = Some(reason.to_owned());
-            self.stop(reason, Stop::Gently)?;
-            // What is queued stays queued, for `resume`; waiting for it would be waiting for ever.
-            self.give_up.store(true, Ordering::Relaxed);
-            self.over = true;
-        }
-        Ok(())
     }
 
     /// Another processor may have ended our entries; the journal knows.

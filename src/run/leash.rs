@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::process::{Pulse, Stop, Stopper};
+use crate::process::{self, ProcessError, Pulse, Spec, Stop, Stopper, Worker};
 
 /// What an attempt is told from outside, and what it lets be seen.
 #[derive(Clone, Default)]
@@ -53,6 +53,16 @@ impl Leash {
         }
     }
 
+    /// Halts the worker and its timers, also one that is starting just now.
+    pub(crate) fn pause(&self) {
+        self.hold().stopper.iter().for_each(Stopper::pause);
+    }
+
+    /// Lets a halted worker go on.
+    pub(crate) fn resume(&self) {
+        self.hold().stopper.iter().for_each(Stopper::resume);
+    }
+
     pub(crate) fn stopped(&self) -> bool {
         self.hold().stop.is_some()
     }
@@ -70,13 +80,18 @@ impl Leash {
         self.hold().phase = phase;
     }
 
-    /// A stop that came before the worker did reaches it here: both happen under one lock.
-    pub(super) fn attach(&self, stopper: Stopper, pulse: Arc<Pulse>) {
+    /// Starts a worker and takes it on the leash, both under one lock: an order that comes while it starts waits for it,
+    /// and a stop that came before reaches it here.
+    pub(super) fn start(&self, phase: Phase, spec: &Spec) -> Result<Worker, ProcessError> {
         let mut hold = self.hold();
+        let worker = process::start(spec)?;
+        let stopper = worker.stopper();
         if let Some(how) = hold.stop {
             stopper.stop(how);
         }
         hold.stopper = Some(stopper);
-        hold.pulse = Some(pulse);
+        hold.pulse = Some(worker.pulse());
+        hold.phase = phase;
+        Ok(worker)
     }
 }

@@ -14,6 +14,7 @@
 //! | `attempt` | one attempt of one ticket, from slot to commit queue |
 //! | `saving` | what becomes of an attempt's work |
 //! | `dispatcher` | the loop: happening in, actions out, actions done |
+//! | `stopping` | what a run does about signals |
 //! | `start` | how a run begins |
 //! | `resume` | what a run that ended early, or was reopened, still has to do |
 //! | `undo` | taking back what landed |
@@ -36,6 +37,7 @@ mod settings;
 mod setup;
 mod signals;
 mod start;
+mod stopping;
 mod undo;
 mod worker;
 

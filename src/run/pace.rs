@@ -76,6 +76,12 @@ impl Desk {
         Some(Beat { ticket: self.ticket, elapsed_s: self.began.elapsed().as_secs(), quiet_s: self.quiet().as_secs() })
     }
 
+    /// The whole run stood still for so long: that is no time of the attempt's.
+    pub(crate) fn slept(&mut self, pause: Duration) {
+        self.began += pause;
+        self.last_beat += pause;
+    }
+
     fn beat_due(&self) -> bool {
         self.last_beat.elapsed() >= HEARTBEAT
     }

@@ -28,7 +28,7 @@ use crate::run::brief::TicketFolder;
 use crate::run::listed::Listed;
 use crate::run::settings::Settings;
 use crate::store::{
-    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, private_dir, sync_dir, write_atomic,
+    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, state_dir, state_folder, sync_dir, write_atomic,
 };
 
 /// Whoever looks whether a lock is held keeps its taker waiting for a moment.
@@ -97,13 +97,13 @@ pub struct RunRecord {
 impl RunRecord {
     /// Makes the folder of a new run, complete before it is visible to others as a run.
     pub fn create(repo: &Repository, plan: &PlanFile, settings: &Settings) -> Result<Self, RecordError> {
-        let runs = runs_folder(repo);
-        private_dir(&runs)?;
+        let runs = runs_folder(repo)?;
+        state_dir(&runs)?;
         let _creating = FileLock::block(&runs.with_extension("lock"))?;
         remove_half_made(&runs)?;
         let (id, folder) = fresh_folder(&runs)?;
         for inner in ["logs", "tickets"] {
-            private_dir(&folder.join(inner))?;
+            state_dir(&folder.join(inner))?;
         }
         write_json(&folder.join("settings.json"), settings)?;
         write_json(&folder.join("plan.json"), plan)?;
@@ -132,9 +132,10 @@ impl RunRecord {
         id.map_or_else(|| Self::latest(repo), |id| Self::open(repo, id))
     }
 
-    /// All runs, the oldest first. A folder without a plan is one whose creation was cut off: it never began.
+    /// All runs, the oldest first. A folder without a plan is one whose creation was cut off: it never began. A symlink is
+    /// nothing of ours.
     pub fn list(repo: &Repository) -> Result<Vec<Self>, RecordError> {
-        let runs = runs_folder(repo);
+        let runs = runs_folder(repo)?;
         let entries = match std::fs::read_dir(&runs) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -142,7 +143,9 @@ impl RunRecord {
         };
         let mut found: Vec<Self> = entries
             .filter_map(Result::ok)
-            .filter(|entry| entry.path().join("plan.json").exists())
+            .filter(|entry| {
+                entry.file_type().is_ok_and(|kind| kind.is_dir()) && entry.path().join("plan.json").exists()
+            })
             .filter_map(|entry| Some(Self { id: RunId::new(entry.file_name().to_str()?), folder: entry.path() }))
             .collect();
         found.sort_by(|a, b| a.id.cmp(&b.id));
@@ -244,7 +247,11 @@ impl RunRecord {
         Ok(self.holder()?.is_some())
     }
 
+    /// Held by the runner; before anything is written into the folder, it must be ours all through.
     pub(crate) fn lock(&self) -> Result<FileLock, RecordError> {
+        for folder in [self.folder.clone(), self.folder.join("logs"), self.folder.join("tickets")] {
+            state_dir(&folder)?;
+        }
         Ok(FileLock::acquire(&self.lock_path(), LOOKERS, "git wave run")?)
     }
 
@@ -337,8 +344,8 @@ pub(crate) fn now() -> String {
     jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_else(|_| jiff::Timestamp::now()).to_string()
 }
 
-fn runs_folder(repo: &Repository) -> PathBuf {
-    repo.common_dir().join("wave").join("runs")
+fn runs_folder(repo: &Repository) -> Result<PathBuf, StoreError> {
+    Ok(state_folder(repo.common_dir())?.join("runs"))
 }
 
 /// Names sort by start; the folder's creation decides between two runs that start in the same instant.

@@ -7,7 +7,7 @@ use crate::git::{GitError, Snapshot, SnapshotBy};
 use crate::names::{BranchRef, CommitId};
 use crate::process::{Ended, How};
 use crate::queue::{Added, Change, NewEntry, QueueError};
-use crate::run::attempt::{Desk, Verdict, halted, interrupted, patiently, refused};
+use crate::run::attempt::{Desk, Fault, Verdict, halted, interrupted, patiently, refused, short_of};
 use crate::run::leash::Phase;
 use crate::run::worker::Ran;
 use crate::worktree::SlotError;
@@ -47,7 +47,10 @@ impl Desk<'_> {
     /// The ticket's own check, on the worktree that holds exactly the candidate; `Some` if it did not pass.
     fn check(&self, seconds: f64) -> Option<Verdict> {
         let command = self.attempt.ticket.verify.as_ref()?;
-        let Ran { ended, returned, judgement } = self.run(command, Phase::Checking);
+        let Ran { ended, returned, judgement, shortage } = self.run(command, Phase::Checking);
+        if let Some(reason) = shortage {
+            return Some(self.set_aside(short_of(reason)));
+        }
         if let Err(error) = returned {
             return Some(Verdict { seconds, ..refused(&format!("after verify the worktree is unusable: {error}")) });
         }
@@ -108,7 +111,10 @@ impl Desk<'_> {
     pub(super) fn set_aside(&self, verdict: Verdict) -> Verdict {
         let held = patiently(GitError::is_transient, || match self.snapshot()? {
             Snapshot::Nothing { .. } => Ok(()),
-            Snapshot::Made { head, .. } => self.hold(&head),
+            Snapshot::Made { base, head, .. } => {
+                let _kept = self.shop.repo.keep_objects(&base, &head)?;
+                self.hold(&head)
+            }
         });
         match held {
             Ok(()) => self.settled(verdict),
@@ -140,7 +146,7 @@ impl Desk<'_> {
             Verdict { seconds: ended.seconds, ..refused(&format!("what it made could not be saved: {error}")) };
         match error {
             SlotError::Git(error) => self.unreadable(&error, verdict),
-            error => Verdict { fault: Some(error.to_string()), ..verdict },
+            error => Verdict { fault: Some(Fault::Lasting(error.to_string())), ..verdict },
         }
     }
 
@@ -151,7 +157,11 @@ impl Desk<'_> {
         if error.is_transient() {
             self.shop.slots.leave(slot);
             let fault = format!("what {} made could not be saved: {error}", self.attempt.ticket.id);
-            return Verdict { warnings: verdict.warnings, fault: Some(fault), ..interrupted(verdict.seconds) };
+            return Verdict {
+                warnings: verdict.warnings,
+                fault: Some(Fault::Lasting(fault)),
+                ..interrupted(verdict.seconds)
+            };
         }
         let mut verdict = verdict;
         let number = self.attempt.number;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::plan::CommandLine;
 use crate::process::How;
-use crate::run::attempt::{Desk, Verdict, halted, interrupted};
+use crate::run::attempt::{Desk, Verdict, halted, interrupted, short_of};
 use crate::run::leash::Phase;
 use crate::run::worker::Ran;
 
@@ -25,7 +25,11 @@ impl Desk<'_> {
         if std::fs::read_to_string(&done).is_ok_and(|text| text == *command) {
             return None;
         }
-        let Ran { ended, returned, judgement } = self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp);
+        let ran = self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp);
+        let Ran { ended, returned, judgement, shortage } = ran;
+        if let Some(reason) = shortage {
+            return Some(short_of(reason));
+        }
         if let Err(error) = returned {
             return Some(halted(format!("the worktree could not be set up: {error}")));
         }

@@ -1,7 +1,8 @@
-//! The signals that end a run, and how often they came.
+//! The signals that end or halt a run, and how often they came.
 //!
-//! Knows nothing of what is done about them.
+//! Knows nothing of what is done about them, but for the halting itself.
 
+use signal_hook::consts::SIGTSTP;
 use tokio::signal::unix::{self, SignalKind};
 
 /// A signal that asks the run to end.
@@ -57,30 +58,70 @@ impl SignalCount {
     }
 }
 
-/// The open ear.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// That the run ends.
+    End(Signal),
+    /// ^Z: that it stands still.
+    Halt,
+}
+
+/// The open ear. A signal that was ignored when we began stays ignored: `nohup`, or a shell without job control, said so.
 pub(crate) struct Signals {
-    interrupt: unix::Signal,
-    terminate: unix::Signal,
-    hang_up: unix::Signal,
+    interrupt: Option<unix::Signal>,
+    terminate: Option<unix::Signal>,
+    hang_up: Option<unix::Signal>,
+    halt: Option<unix::Signal>,
 }
 
 impl Signals {
-    /// From here on these signals no longer end the process by themselves.
+    /// From here on these signals no longer act on the process by themselves.
     pub(crate) fn listen() -> std::io::Result<Self> {
+        let ignored = ignored();
+        let ear = |kind: SignalKind| {
+            let deaf = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+            if deaf { Ok(None) } else { unix::signal(kind).map(Some) }
+        };
         Ok(Self {
-            interrupt: unix::signal(SignalKind::interrupt())?,
-            terminate: unix::signal(SignalKind::terminate())?,
-            hang_up: unix::signal(SignalKind::hangup())?,
+            interrupt: ear(SignalKind::interrupt())?,
+            terminate: ear(SignalKind::terminate())?,
+            hang_up: ear(SignalKind::hangup())?,
+            halt: ear(SignalKind::from_raw(SIGTSTP))?,
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Signal {
+    pub(crate) async fn next(&mut self) -> Heard {
         tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.hang_up.recv() => Signal::HangUp,
+            () = one(&mut self.interrupt) => Heard::End(Signal::Interrupt),
+            () = one(&mut self.terminate) => Heard::End(Signal::Terminate),
+            () = one(&mut self.hang_up) => Heard::End(Signal::HangUp),
+            () = one(&mut self.halt) => Heard::Halt,
         }
     }
+}
+
+async fn one(ear: &mut Option<unix::Signal>) {
+    match ear {
+        Some(ear) => drop(ear.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Halts this process as ^Z would have without us, and returns when it goes on.
+pub(crate) fn halt() {
+    // It fails only for numbers that are no signals.
+    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+}
+
+/// The signals that this process ignores, the first in the lowest bit; none where the system does not say.
+fn ignored() -> u64 {
+    ignored_in(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())
+}
+
+fn ignored_in(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -93,5 +134,11 @@ mod tests {
         assert_eq!(count.count(Signal::Terminate), SignalCount::Once(Signal::Terminate));
         assert_eq!(count.count(Signal::Interrupt), SignalCount::Twice(Signal::Terminate));
         assert_eq!(count.first(), Some(Signal::Terminate));
+    }
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        assert_eq!(ignored_in("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"), 0x1001);
+        assert_eq!(ignored_in(""), 0);
     }
 }

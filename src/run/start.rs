@@ -19,7 +19,7 @@ use crate::run::machine;
 use crate::run::record::{EventLog, LOOKERS, PlanFile, RecordError, RunRecord, roster};
 use crate::run::settings::{Mode, Parallel, Settings};
 use crate::schedule::{Action, Confirm, Demand, Happening, Order, Rules, Scheduler, auto};
-use crate::store::{FileLock, StoreError, private_dir};
+use crate::store::{FileLock, StoreError, state_dir, state_folder};
 use crate::worktree::{SlotError, Slots};
 
 /// Why a run did not begin, or could not go on. Whatever it is, nothing is lost and `resume` goes on.
@@ -151,7 +151,7 @@ pub(crate) fn workshop(
     record: RunRecord,
     (settings, identity, kept): (Settings, Identity, Kept),
 ) -> Result<Workshop, RunError> {
-    let shim = std::env::current_exe().map_err(RunError::Host)?;
+    let shim = crate::process::this_binary();
     let guard = kept.is_watched().then(|| Guard::begin(&repo, &settings.target)).transpose()?;
     Ok(Workshop { guard, repo, slots, queue, record, settings, identity, kept, shim })
 }
@@ -166,8 +166,9 @@ pub(crate) fn drive(dispatcher: Dispatcher, first: Vec<Action>) -> Result<Ending
 
 /// One runner per repository and target, for as long as it lives.
 pub(crate) fn hold_target(repo: &Repository, settings: &Settings) -> Result<FileLock, RunError> {
-    let folder = repo.common_dir().join("wave").join("running");
-    private_dir(&folder)?;
+    let folder = state_folder(repo.common_dir())?.join("running");
+    state_dir(&folder)?;
+    repo.forget_stale_packs();
     let path = folder.join(format!("{}.lock", slug_of(settings.target.as_str())));
     match FileLock::acquire(&path, LOOKERS, "git wave run") {
         Ok(lock) => Ok(lock),

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::git::{GitError, Whose};
 use crate::plan::CommandLine;
-use crate::process::{self, Confinement, Ended, How, Spec};
-use crate::run::attempt::{Attempt, Desk};
+use crate::process::{Confinement, Ended, How, ProcessError, Spec};
+use crate::run::attempt::{Attempt, Desk, patiently};
 use crate::run::brief::{Stand, environment};
 use crate::run::guard::Judgement;
 use crate::run::leash::Phase;
@@ -24,6 +24,8 @@ pub(super) struct Ran {
     pub(super) ended: Ended,
     pub(super) returned: Result<(), SlotError>,
     pub(super) judgement: Judgement,
+    /// Why it was not even started, if something was short that may come back.
+    pub(super) shortage: Option<String>,
 }
 
 impl Desk<'_> {
@@ -32,16 +34,19 @@ impl Desk<'_> {
         let spec = self.spec(command, phase);
         let spec = if self.shop.kept.by_kernel() { self.confined(spec, phase) } else { Ok(spec) };
         let spec = spec.and_then(|spec| self.guard_begins(phase).map(|()| spec).map_err(|error| error.to_string()));
-        let ended = match spec {
-            Ok(spec) => self.execute(spec, phase),
-            Err(reason) => not_started(reason),
+        let (ended, shortage) = match spec {
+            Ok(spec) => self.execute(&spec, phase),
+            Err(reason) => (not_started(reason), None),
         };
         // Before anything of the worktree is used.
         let judged = self.guard_ends();
         let returned = self.returned(phase);
         match judged {
-            Ok(judgement) => Ran { ended, returned, judgement },
-            Err(error) => Ran { ended, returned: returned.and(Err(error.into())), judgement: Judgement::default() },
+            Ok(judgement) => Ran { ended, returned, judgement, shortage },
+            Err(error) => {
+                let (returned, judgement) = (returned.and(Err(error.into())), Judgement::default());
+                Ran { ended, returned, judgement, shortage }
+            }
         }
     }
 
@@ -118,15 +123,14 @@ impl Desk<'_> {
         }
     }
 
-    fn execute(&self, spec: Spec, phase: Phase) -> Ended {
-        let leash = &self.attempt.leash;
-        match process::start(&spec) {
-            Ok(worker) => {
-                leash.enter(phase);
-                leash.attach(worker.stopper(), worker.pulse());
-                worker.wait()
+    fn execute(&self, spec: &Spec, phase: Phase) -> (Ended, Option<String>) {
+        let id = &self.attempt.ticket.id;
+        match patiently(ProcessError::is_transient, || self.attempt.leash.start(phase, spec)) {
+            Ok(worker) => (worker.wait(), None),
+            Err(error) => {
+                let shortage = error.is_transient().then(|| format!("{id} could not be started: {error}"));
+                (not_started(error.to_string()), shortage)
             }
-            Err(error) => not_started(error.to_string()),
         }
     }
 }

@@ -104,6 +104,10 @@ impl Core {
         self.attempts[ticket.index()]
     }
 
+    pub(super) fn workers(&self) -> usize {
+        self.rules.workers
+    }
+
     pub(super) fn counts(&self) -> Counts {
         self.board.counts()
     }

@@ -59,6 +59,12 @@ impl Scheduler {
         self.core.attempts(ticket)
     }
 
+    /// How many tickets may run at once, as of now.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.core.workers()
+    }
+
     /// How many tickets are in each state.
     #[must_use]
     pub fn counts(&self) -> Counts {

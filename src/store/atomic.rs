@@ -1,10 +1,9 @@
-//! Replacing a file so that a crash leaves either the old bytes or the new ones; private folders.
+//! Replacing a file so that a crash leaves either the old bytes or the new ones.
 //!
 //! Knows nothing of what the bytes mean.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::StoreError;
@@ -32,22 +31,6 @@ pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// Makes `path` and what is missing above it, each 0700, durably; one that is there stays as it is.
-pub fn private_dir(path: &Path) -> Result<(), StoreError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let above = folder_of(path);
-    private_dir(above)?;
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(StoreError::Io { path: path.to_owned(), source })
-        }
-        // Also where another made it just now: who answers first must not build on a name that can be lost.
-        _ => sync_dir(above),
-    }
 }
 
 /// Makes names in `folder` durable: a file's own sync does not.
@@ -91,14 +74,5 @@ mod tests {
         clear_unfinished(folder.path()).unwrap();
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["state"]);
-    }
-
-    #[test]
-    fn a_private_folder_is_for_its_owner_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b");
-        private_dir(&path).unwrap();
-        private_dir(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

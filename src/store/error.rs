@@ -37,6 +37,14 @@ pub enum StoreError {
         /// Which kind.
         kind: &'static str,
     },
+    /// Somebody else could have put what is in it.
+    #[error("{} is {what}: nothing in it can be trusted, and it was left alone", .path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A whole line is damaged: nothing after it can be trusted.
     #[error("{} line {line}: {what}; the journal is damaged and was left as it is", .path.display())]
     Damaged {

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Holder, StoreError};
+use super::{FileSystem, Holder, Reach, StoreError};
 
 /// A held lock; let go when dropped.
 #[derive(Debug)]
@@ -88,8 +88,12 @@ impl FileLock {
     }
 }
 
-/// Opened close-on-exec (std always does): a child that inherited the descriptor would keep the lock.
 fn open(path: &Path) -> Result<File, StoreError> {
+    open_on(path, FileSystem::of)
+}
+
+/// Opened close-on-exec (std always does): a child that inherited the descriptor would keep the lock.
+fn open_on(path: &Path, file_system: fn(&File) -> FileSystem) -> Result<File, StoreError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -99,32 +103,8 @@ fn open(path: &Path) -> Result<File, StoreError> {
         .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).expect("open flags fit an int"))
         .open(path)
         .map_err(StoreError::io(path))?;
-    match network(&file) {
-        Some(kind) => Err(StoreError::Network { path: path.to_owned(), kind }),
-        None => Ok(file),
-    }
-}
-
-/// Names the file system if it is one where flock may not reach the other machine (numbers from statfs(2)).
-#[cfg(target_os = "linux")]
-fn network(file: &File) -> Option<&'static str> {
-    let found = rustix::fs::fstatfs(file).ok()?.f_type;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "magic numbers are 32 bits wide")]
-    match found as u32 {
-        0x6969 => Some("nfs"),
-        0x517b => Some("smb"),
-        0xfe53_4d42 => Some("smb2"),
-        0xff53_4d42 => Some("cifs"),
-        0x5346_414f | 0x6b41_4653 => Some("afs"),
-        0x7375_7245 => Some("coda"),
-        0x00c3_6400 => Some("ceph"),
-        _ => None,
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn network(_: &File) -> Option<&'static str> {
-    None
+    let FileSystem { name: kind, reach } = file_system(&file);
+    if reach == Reach::Network { Err(StoreError::Network { path: path.to_owned(), kind }) } else { Ok(file) }
 }
 
 /// Who holds the lock, in words, as far as the file says.
@@ -176,5 +156,29 @@ mod tests {
         std::os::unix::fs::symlink(&victim, &path).unwrap();
         assert!(FileLock::try_acquire(&path, "x").is_err());
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_network_file_system_is_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let nfs = |_: &File| FileSystem { name: "nfs", reach: Reach::Network };
+        let refused = open_on(&path, nfs).unwrap_err().to_string();
+        assert!(refused.contains("network file system (nfs)") && refused.contains("lock"), "{refused}");
+        let served = |_: &File| FileSystem { name: "fuse", reach: Reach::Served };
+        assert!(open_on(&path, served).is_ok());
+    }
+
+    #[test]
+    fn a_lock_whose_descriptor_leaked_into_a_child_is_freed_with_its_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = FileLock::acquire(&path, Duration::ZERO, "run").unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        drop(held);
+        let again = FileLock::try_acquire(&path, "run").unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(again.is_some(), "a child that lives on does not hold it");
     }
 }

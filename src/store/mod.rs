@@ -5,16 +5,20 @@
 mod atomic;
 mod boot;
 mod error;
+mod file_system;
 mod holder;
 mod journal;
 mod lock;
+mod private;
 mod probe;
 
-pub use atomic::{clear_unfinished, private_dir, sync_dir, write_atomic};
+pub use atomic::{clear_unfinished, sync_dir, write_atomic};
 pub(crate) use boot::{once_per_start, started_at};
 pub use error::StoreError;
 pub(crate) use error::{is_damage, is_pressure};
+pub use file_system::{FileSystem, Reach};
 pub use holder::Holder;
 pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
-pub use probe::probe;
+pub use private::{private_dir, state_dir, state_folder};
+pub use probe::{Probe, probe};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::SlotError;
 use crate::git::Repository;
 use crate::names::{CommitId, SlotId};
-use crate::store::{FileLock, StoreError, private_dir};
+use crate::store::{FileLock, StoreError, private_dir, state_dir, state_folder};
 
 /// In the folder of slots: the temporary folders of confined workers.
 pub(super) const TEMPORARY: &str = "tmp";
@@ -38,8 +38,8 @@ impl Layout {
         refuse_symlink(&folder)?;
         private_dir(&folder)?;
         let folder = fs::canonicalize(&folder).map_err(SlotError::io(&folder))?;
-        let state = repo.common_dir().join("wave/slots");
-        private_dir(&state)?;
+        let state = state_folder(repo.common_dir())?.join("slots");
+        state_dir(&state)?;
         Ok(Self { folder, state })
     }
 

@@ -31,6 +31,7 @@ pub(super) fn rescue(
         return Ok(None);
     }
     let refname = format!("{RESCUE}{name}-{}", head.short());
+    let _kept = repo.keep_objects(&base, &head)?;
     repo.hold_work(&refname, &head)?;
     Ok(Some(refname))
 }

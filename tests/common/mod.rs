@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "every test file includes it and uses its own part")]
 
 mod kind;
+pub mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,64 @@
+//! Workers without a repository: a spec in a folder, and what the process table says of them.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use git_wave::plan::CommandLine;
+use git_wave::process::{Confinement, Ended, Spec, Worker, start};
+
+pub fn spec(folder: &Path, script: &str) -> Spec {
+    Spec {
+        confinement: Confinement::Free,
+        command: CommandLine::Shell(script.to_owned()),
+        cwd: folder.to_owned(),
+        env: Vec::new(),
+        stdin: None,
+        log: folder.join("worker.log"),
+        log_limit: 1 << 20,
+        timeout: None,
+        grace: Duration::from_secs(5),
+        shim: PathBuf::from(env!("CARGO_BIN_EXE_git-wave")),
+    }
+}
+
+pub fn run(spec: &Spec) -> Ended {
+    ended(start(spec).unwrap())
+}
+
+/// Waits for its end, at most 20 s: one that cannot be ended is a failure, not a test that hangs.
+#[track_caller]
+pub fn ended(worker: Worker) -> Ended {
+    let (say, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || say.send(worker.wait()));
+    hear.recv_timeout(Duration::from_secs(20)).expect("it ends")
+}
+
+/// Waits until `done`, at most 20 s.
+#[track_caller]
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < limit, "{what}: it never came");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until `path` holds a line, and gives it.
+#[track_caller]
+pub fn marker(path: &Path) -> String {
+    let read = || std::fs::read_to_string(path).ok().filter(|text| text.ends_with('\n'));
+    until(&path.display().to_string(), || read().is_some());
+    read().unwrap().trim().to_owned()
+}
+
+pub fn alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+#[track_caller]
+pub fn dead_within(pids: &[String], limit: Duration) {
+    let asked = Instant::now();
+    until("their death", || !pids.iter().any(|pid| alive(pid)));
+    assert!(asked.elapsed() < limit, "{pids:?} lived for {:?}", asked.elapsed());
+}

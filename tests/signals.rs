@@ -1,0 +1,206 @@
+//! The keys and signals of a person at a terminal: ^C, ^C twice, ^Z and back, HUP, TERM, and a question left open.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also outside its own function")]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::TestRepo;
+use common::workers::{alive, dead_within, marker, until};
+
+/// A worker that will not end by itself, nor for TERM.
+const STUBBORN: &str = "trap '' TERM; echo $$ > ../../pid; while :; do sleep 0.05; done";
+
+fn backlog(repo: &TestRepo, run: &str) {
+    let tickets = serde_json::json!({"version": 1, "tickets": [{"id": "A", "run": run}]});
+    std::fs::write(repo.home().join("t.json"), tickets.to_string()).unwrap();
+}
+
+fn worker(repo: &TestRepo) -> String {
+    marker(&repo.home().join("pid"))
+}
+
+/// A program on a terminal of its own (`script` makes one), with somebody at the keys.
+struct Terminal {
+    child: Child,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    /// Runs this line of sh there.
+    fn run(repo: &TestRepo, line: &str) -> Self {
+        let program = repo.wave_command(repo.root(), &[]);
+        let mut command = Command::new("script");
+        command
+            .args(["-qfec", &line.replace("git-wave", env!("CARGO_BIN_EXE_git-wave")), "/dev/null"])
+            .current_dir(repo.root());
+        command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("TERM", "xterm").env("SHELL", "/bin/sh").env("PS1", "prompt> ");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (shown, mut out) = (Arc::<Mutex<String>>::default(), child.stdout.take().unwrap());
+        let sink = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = out.read(&mut bytes) {
+                sink.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..n]));
+            }
+        });
+        Self { child, shown }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.lock().unwrap().clone()
+    }
+
+    #[track_caller]
+    fn wait_for(&self, text: &str) {
+        let began = Instant::now();
+        while !self.shown().contains(text) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{text:?} never came in {}", self.shown());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        input.write_all(keys.as_bytes()).and_then(|()| input.flush()).unwrap();
+    }
+
+    fn end(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+#[test]
+fn one_ctrl_c_ends_workers_with_grace() {
+    let repo = TestRepo::new();
+    backlog(&repo, STUBBORN);
+    let mut terminal = Terminal::run(&repo, "exec git-wave run ../t.json --grace 1s");
+    let pid = worker(&repo);
+    let asked = Instant::now();
+    terminal.press("\x03");
+    terminal.wait_for("git wave resume");
+    assert!(!alive(&pid) && asked.elapsed() >= Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_eq!(terminal.end().code(), Some(130));
+}
+
+#[test]
+fn two_ctrl_c_end_workers_at_once() {
+    let repo = TestRepo::new();
+    backlog(&repo, STUBBORN);
+    let mut terminal = Terminal::run(&repo, "exec git-wave run ../t.json --grace 600s");
+    let pid = worker(&repo);
+    terminal.press("\x03");
+    terminal.wait_for("stopping");
+    terminal.press("\x03");
+    dead_within(&[pid], Duration::from_secs(5));
+    assert_eq!(terminal.end().code(), Some(130));
+}
+
+#[test]
+fn ctrl_z_halts_workers_and_their_clocks_until_fg_and_gives_the_terminal_back() {
+    let repo = TestRepo::new();
+    backlog(&repo, "echo $$ > ../../pid; while ! [ -e ../../go ]; do sleep 0.02; done; echo a > a");
+    let mut terminal = Terminal::run(&repo, "exec sh -i");
+    terminal.press(&format!("{} run ../t.json --timeout 3s --max-attempts 1\n", env!("CARGO_BIN_EXE_git-wave")));
+    let pid = worker(&repo);
+    terminal.wait_for("running");
+    terminal.press("\x1a");
+    let stat = format!("/proc/{pid}/stat");
+    until("standing still", || std::fs::read_to_string(&stat).unwrap().contains(") T "));
+    let halted = Instant::now();
+    terminal.wait_for("topped");
+    let drawn = terminal.shown();
+    let last = drawn.rsplit("\x1b[?2026h").next().unwrap();
+    assert!(!last.contains("running") && !last.contains("waiting"), "the picture is gone: {last:?}");
+    terminal.press("stty -a; echo shell-\"\"answers\n");
+    terminal.wait_for("shell-answers");
+    assert!(terminal.shown().contains(" echo "), "{}", terminal.shown());
+    until("more than its time", || halted.elapsed() > Duration::from_millis(3500));
+    assert!(alive(&pid), "its time stood still too");
+    std::fs::write(repo.home().join("go"), "").unwrap();
+    terminal.press("fg\n");
+    terminal.wait_for("all 1 landed");
+    assert!(repo.path("a").exists());
+    terminal.press("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn a_question_that_is_open_does_not_keep_ctrl_c_from_ending_the_run() {
+    let repo = TestRepo::new();
+    backlog(&repo, "echo a > a");
+    let mut terminal = Terminal::run(&repo, "exec git-wave run ../t.json --interactive");
+    terminal.wait_for("[y/N]");
+    terminal.press("\x03");
+    assert_eq!(terminal.end().code(), Some(130));
+    assert!(!repo.path("a").exists());
+    repo.wave(&["resume"]).exits(1);
+}
+
+#[test]
+fn a_question_is_still_answered_after_ctrl_z_and_fg() {
+    let repo = TestRepo::new();
+    backlog(&repo, "echo a > a");
+    let mut terminal = Terminal::run(&repo, "exec sh -i");
+    terminal.press(&format!("{} run ../t.json --interactive\n", env!("CARGO_BIN_EXE_git-wave")));
+    terminal.wait_for("[y/N]");
+    terminal.press("\x1a");
+    terminal.wait_for("topped");
+    terminal.press("fg\n");
+    terminal.press("y\n");
+    terminal.wait_for("all 1 landed");
+    terminal.press("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn hup_and_term_end_workers_with_grace_and_the_runner_by_that_signal() {
+    for (name, number) in [("HUP", 1), ("INT", 2), ("TERM", 15)] {
+        let repo = TestRepo::new();
+        backlog(&repo, STUBBORN);
+        let mut command = repo.wave_command(repo.root(), &["run", "../t.json", "--grace", "1s"]);
+        let mut runner = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let pid = worker(&repo);
+        signal(name, &runner);
+        assert_eq!(runner.wait().unwrap().signal(), Some(number), "{name}");
+        assert!(!alive(&pid), "{name}");
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_run() {
+    let repo = TestRepo::new();
+    backlog(&repo, STUBBORN);
+    let mut terminal = Terminal::run(&repo, "echo $$ > ../runner; exec git-wave run ../t.json --grace 1s");
+    let pids = [worker(&repo), marker(&repo.home().join("runner"))];
+    // What holds the other end of the terminal dies with its window.
+    terminal.child.kill().unwrap();
+    terminal.end();
+    dead_within(&pids, Duration::from_secs(10));
+}
+
+#[test]
+fn a_run_under_nohup_goes_on_when_the_terminal_hangs_up() {
+    let repo = TestRepo::new();
+    backlog(&repo, "echo $$ > ../../pid; while ! [ -e ../../go ]; do sleep 0.02; done; echo a > a");
+    let program = repo.wave_command(repo.root(), &[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" run ../t.json"]).arg(program.get_program()).current_dir(repo.root());
+    command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut runner = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    worker(&repo);
+    signal("HUP", &runner);
+    std::fs::write(repo.home().join("go"), "").unwrap();
+    assert_eq!(runner.wait().unwrap().code(), Some(0));
+    assert!(repo.path("a").exists());
+}
+
+fn signal(name: &str, to: &Child) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &to.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
