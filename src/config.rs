@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::backlog::{Node, Value, parse_seconds, read_toml};
 use crate::plan::{Place, Problem};
 use crate::queue::Strategy;
-use crate::run::{OnConflict, Parallel};
+use crate::run::{Level, Network, OnConflict, Parallel};
 use crate::schedule::{OnFailure, Order};
 
 /// One thing that can be configured.
@@ -34,6 +34,9 @@ const fn key(
     Key { name, variable, about, check }
 }
 
+/// The one setting that is a list: paths, joined by colons as in an environment variable.
+const WRITABLE: &str = "isolation.writable";
+
 /// Every key there is.
 pub const KEYS: &[Key] = &[
     key("run.backlog", "GIT_WAVE_BACKLOG", "the backlog that is read when none is named", any),
@@ -55,6 +58,20 @@ pub const KEYS: &[Key] = &[
     key("defaults.run", "GIT_WAVE_RUN", "the command of tickets that have none, for sh -c", any),
     key("worktree.at", "GIT_WAVE_WORKTREES", "the folder that worktrees go into", any),
     key("worktree.setup", "GIT_WAVE_SETUP", "the command that runs once in every new worktree, for sh -c", any),
+    key(
+        "isolation.level",
+        "GIT_WAVE_ISOLATION",
+        "\"none\", \"guard\", \"landlock\", \"bwrap\" or \"auto\"",
+        parses::<Level>,
+    ),
+    key(
+        "isolation.require",
+        "GIT_WAVE_REQUIRE_ISOLATION",
+        "whether nothing starts without the kernel's isolation",
+        truth,
+    ),
+    key("isolation.network", "GIT_WAVE_NETWORK", "\"allow\" or \"deny\"", parses::<Network>),
+    key(WRITABLE, "GIT_WAVE_WRITABLE", "what isolated workers may write to, instead of the usual caches", any),
     key("worktree.port_base", "GIT_WAVE_PORT_BASE", "the first port of the first slot's ten", port),
 ];
 
@@ -89,12 +106,13 @@ pub struct Sourced {
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     found: BTreeMap<&'static str, Sourced>,
+    repository: Option<PathBuf>,
 }
 
 impl Config {
     /// Reads the user's file, the repository's file and the environment; every problem in all of them at once.
     pub fn load(repository: Option<&Path>) -> Result<Self, Vec<Problem>> {
-        let mut config = Self::default();
+        let mut config = Self { repository: repository.map(Path::to_owned), ..Self::default() };
         let mut problems = Vec::new();
         for file in files(repository) {
             config.read(&file, &mut problems);
@@ -161,12 +179,38 @@ impl Config {
                 let Some(key) = KEYS.iter().find(|key| key.name == prefix) else {
                     return problems.push(unknown(place, prefix));
                 };
-                match scalar(&value) {
+                let text = if key.name == WRITABLE { list(&value) } else { None }.or_else(|| scalar(&value));
+                match text {
+                    Some(text)
+                        if self.repository.as_deref().is_some_and(|root| Path::new(&**file).starts_with(root)) =>
+                    {
+                        self.set_by_repository(key, text, &place, problems);
+                    }
                     Some(text) => self.set(key, text, Origin::File(place.clone()), &place, problems),
                     None => problems
                         .push(Problem::error(place, format!("expected text or a number, found {}", value.kind()))),
                 }
             }
+        }
+    }
+
+    /// A repository's own file makes isolation stricter than the user has it, never looser: a ticket may have written it.
+    fn set_by_repository(&mut self, key: &Key, value: String, place: &Place, problems: &mut Vec<Problem>) {
+        let loose = matches!(
+            (key.name, value.as_str()),
+            (WRITABLE, _)
+                | ("isolation.level", "none")
+                | ("isolation.require", "false")
+                | ("isolation.network", "allow")
+        );
+        if loose {
+            let message = format!("{} = {value:?} would loosen isolation, which a repository's file cannot", key.name);
+            return problems.push(Problem::error(place.clone(), message).hint("set it in your own file, or by a flag"));
+        }
+        let already = self.found.get(key.name).and_then(|found| found.value.parse().ok());
+        let stricter = already.is_some_and(|level| !matches!(level, Level::None | Level::Guard));
+        if key.name != "isolation.level" || !stricter {
+            self.set(key, value, Origin::File(place.clone()), place, problems);
         }
     }
 
@@ -204,8 +248,26 @@ fn scalar(value: &Value<'_>) -> Option<String> {
     match value {
         Value::Text(text) => Some(text.to_string()),
         Value::Integer(_, text) | Value::Number(text) => Some(text.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
     }
+}
+
+fn list(value: &Value<'_>) -> Option<String> {
+    let Value::List(items) = value else { return None };
+    let texts: Option<Vec<String>> = items
+        .iter()
+        .map(|item| match &item.value {
+            Value::Text(text) if !text.contains(':') => Some(text.to_string()),
+            _ => None,
+        })
+        .collect();
+    // A colon alone is a list of nothing, which is not the same as nothing said.
+    texts.map(|texts| if texts.is_empty() { ":".to_owned() } else { texts.join(":") })
+}
+
+fn truth(text: &str) -> Result<(), String> {
+    text.parse::<bool>().map(drop).map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""))
 }
 
 fn any(text: &str) -> Result<(), String> {

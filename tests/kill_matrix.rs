@@ -2,7 +2,7 @@
 //!
 //! For each scene every mutating call of the whole process tree is a point: `kill -9` there, recover as a user would, judge
 //! from outside, recover again and see that nothing changes. `WAVE_KILL_MATRIX=all` tries every point; otherwise a
-//! sample, chosen by a seed that is printed.
+//! sample, chosen by `WAVE_KILL_SEED`.
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;

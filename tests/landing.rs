@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::TestRepo;
+use common::{Kind, TestRepo};
 use serde_json::Value;
 
 fn add(repo: &TestRepo, ticket: &str, head: &str, more: &[&str]) {
@@ -13,7 +13,8 @@ fn add(repo: &TestRepo, ticket: &str, head: &str, more: &[&str]) {
 
 #[test]
 fn an_overlay_starts_no_program() {
-    let repo = TestRepo::new();
+    // Of every other kind something is git's to do.
+    let repo = TestRepo::of(Kind::Ordinary);
     let base = repo.git(&["rev-parse", "main"]);
     repo.git(&["switch", "-q", "--detach"]);
     let heads: Vec<String> =
@@ -53,7 +54,7 @@ fn the_committer_is_whom_git_would_name() {
         include,
         by_remote,
     ];
-    repo.git(&["remote", "add", "origin", "x"]);
+    repo.git(&["remote", "add", "elsewhere", "x"]);
     let global = repo.home().join("global");
     std::fs::write(&global, "[user]\n\tname = Global\n").unwrap();
     let global = global.to_str().unwrap();
@@ -99,7 +100,7 @@ fn merges_of_one_group_see_what_the_ones_before_them_brought() {
         add(&repo, ticket, head, &["--strategy", "merge"]);
     }
     let lines = repo.wave(&["--json", "queue", "process"]).exits(0).json_lines();
-    assert!(lines.iter().all(|line| line["landed_by"] == "overlay"), "{lines:?}");
+    assert!(lines.iter().all(|line| line["landed_by"] == repo.kind().easy_merge()), "{lines:?}");
     assert_eq!(repo.git(&["show", "main:a"]), "2");
     assert_eq!(repo.git(&["rev-list", "--count", "--first-parent", "main"]), "4");
     assert_eq!(repo.git(&["rev-parse", "main^2", "main^^2", "main^^^2"]), format!("{second}\n{aside}\n{first}"));
@@ -137,4 +138,29 @@ fn of_a_group_only_those_in_a_persons_way_wait() {
         assert!(told.contains(one), "{told:?}");
     }
     assert_eq!(repo.read("mine/new"), "not committed\n");
+}
+
+#[test]
+fn ten_branches_land_from_a_shell_loop_as_the_readme_has_it() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    for n in 0..10 {
+        let (name, path) = (format!("feature/{n}"), format!("f{n}"));
+        let head = repo.candidate(&base, &format!("feature {n}"), &[(&path, Some("x"))]);
+        repo.git(&["branch", &name, &head]);
+    }
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let section = readme.split("## The commit queue by itself").nth(1).unwrap();
+    let lines =
+        section.lines().skip_while(|line| !line.starts_with("    ")).take_while(|line| line.starts_with("    "));
+    let script = lines.collect::<Vec<_>>().join("\n");
+    assert!(script.contains("queue add") && script.contains("queue process"), "{script}");
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_git-wave")).parent().unwrap().to_str().unwrap().to_owned();
+    repo.shell(&format!("PATH='{bin}':$PATH\n{script}"));
+    let mut subjects = repo.subjects("main");
+    subjects.sort();
+    let expected = (0..10).map(|n| format!("feature {n}"));
+    assert_eq!(subjects, std::iter::once("begin".to_owned()).chain(expected).collect::<Vec<_>>());
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.assert_tidy();
 }

@@ -7,12 +7,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use git_wave::plan::CommandLine;
-use git_wave::process::{Ended, How, Spec, Stop, Survived, start};
+use git_wave::process::{Confinement, Ended, How, Spec, Stop, Survived, start};
 
 const RUNNER: &str = "WAVE_TEST_RUNNER_FOLDER";
 
 fn spec(folder: &Path, script: &str) -> Spec {
     Spec {
+        confinement: Confinement::Free,
         command: CommandLine::Shell(script.to_owned()),
         cwd: folder.to_owned(),
         env: Vec::new(),

@@ -9,8 +9,7 @@ use common::TestRepo;
 use git_wave::event::DeferralReason;
 use git_wave::git::Repository;
 use git_wave::names::{BranchRef, CommitId, TicketId};
-use git_wave::plan::Priority;
-use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, Strategy, Told};
+use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, Told};
 use serde_json::Value;
 
 impl TestRepo {
@@ -24,19 +23,8 @@ impl TestRepo {
 }
 
 fn new(ticket: &str, head: &str) -> NewEntry {
-    NewEntry {
-        key: None,
-        ticket: TicketId::new(ticket),
-        title: Some("A title".to_owned()),
-        run: None,
-        target: BranchRef::from_branch("main"),
-        base: None,
-        head: CommitId::new(head),
-        message: None,
-        priority: Priority::default(),
-        strategy: Strategy::Squash,
-        change: Change::Apply,
-    }
+    let title = Some("A title".to_owned());
+    NewEntry { title, ..NewEntry::new(TicketId::new(ticket), BranchRef::from_branch("main"), CommitId::new(head)) }
 }
 
 fn drain(queue: &Queue, how: &Processing<'_>) -> Vec<Landing> {
@@ -324,4 +312,33 @@ fn an_entry_that_lost_three_races_takes_its_turn_with_the_branch_locked() {
     let moved = repo.subjects("main").iter().filter(|subject| *subject == "moved").count();
     assert_eq!(moved, 3, "three races are lost, the fourth cannot be");
     assert_eq!(repo.git(&["show", "main:f"]), lines("ours", "theirs").trim_end());
+}
+
+#[test]
+fn what_the_queue_has_taken_in_survives_a_prune_however_it_ends() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    let prune = || {
+        repo.git(&["reflog", "expire", "--expire=now", "--all"]);
+        repo.git(&["gc", "-q", "--prune=now"]);
+    };
+    // No branch holds them: from here on they are the queue's to keep.
+    for (ticket, file) in [("LANDS", "a"), ("WAITS", "README"), ("DROPPED", "b")] {
+        repo.add(ticket, &repo.candidate(&base, ticket, &[(file, Some(ticket))]));
+    }
+    prune();
+    let dropped = repo.wave(&["queue", "drop", "DROPPED"]).exits(0).stdout;
+    repo.write("README", "a person's\n");
+    repo.commit("ours");
+    prune();
+    repo.process(1);
+    prune();
+    assert_eq!(repo.subjects("main"), ["begin", "ours", "LANDS"]);
+    repo.write("README", "a test\n");
+    repo.commit("taken back");
+    repo.process(0);
+    assert_eq!(repo.read("README"), "WAITS");
+    assert!(dropped.contains("DROPPED"), "{dropped}");
+    assert_eq!(repo.git(&["show", "refs/wave/rescue/queue/DROPPED:b"]), "DROPPED");
+    repo.assert_tidy();
 }

@@ -99,6 +99,7 @@ fn report() -> Report {
         seconds: 1.5,
         commit: Some(commit()),
         landed_by: Some(LandedBy::Overlay),
+        isolation: Some("landlock".to_owned()),
         reason: Some("because".to_owned()),
         deferral: Some(deferral()),
     };
@@ -135,12 +136,19 @@ fn events() -> Vec<Event> {
             workers: workers(),
             tickets: 1,
             waves: vec![vec![id()]],
+            isolation: "landlock".to_owned(),
         },
-        Event::RunResumed { run: RunId::new("r"), workers: workers(), remaining: 0 },
+        Event::RunResumed { run: RunId::new("r"), workers: workers(), remaining: 0, isolation: "guard".to_owned() },
         Event::WaveStarted { wave: 1, tickets: vec![id()] },
         Event::WaveFinished { wave: 1 },
         Event::TicketReopened { ticket: id(), reason: text() },
-        Event::AttemptStarted { ticket: id(), attempt: 1, slot: SlotId(1), base: commit() },
+        Event::AttemptStarted {
+            ticket: id(),
+            attempt: 1,
+            slot: SlotId(1),
+            base: commit(),
+            isolation: "guard".to_owned(),
+        },
         Event::Heartbeat { ticket: id(), elapsed_s: 30, files_changed: 3, quiet_s: 12 },
         outcome(candidate),
         outcome(AttemptOutcome::Empty),
@@ -174,7 +182,7 @@ fn events() -> Vec<Event> {
 fn the_report_is_as_published() {
     let (schema, value) = (schema("report"), serde_json::to_value(report()).unwrap());
     holds(&schema, &value);
-    heeds_every_field(&schema, &value, &["weighed"]);
+    heeds_every_field(&schema, &value, &["weighed", "isolation"]);
 }
 
 #[test]
@@ -185,7 +193,7 @@ fn every_event_is_as_published() {
         let recorded = Recorded { seq: 1, at: "2026-11-21T05:14:00Z".to_owned(), event };
         let value = serde_json::to_value(&recorded).unwrap();
         holds(&schema, &value);
-        let optional = ["weighed", "message", "exit_code", "entry"];
+        let optional = ["weighed", "isolation", "message", "exit_code", "entry"];
         // A landed event must have its entry; only a deferral may come before the queue. A warning must have its message.
         let optional: Vec<_> = optional
             .into_iter()

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cli::isolation::means_line;
 use crate::cli::{CliError, Exit, Face};
 use crate::config::Config;
 use crate::git::{Engine, Repository, program_version};
+use crate::process::means;
 use crate::run::measure;
 use crate::store::probe;
 
@@ -47,7 +49,7 @@ impl Check {
 }
 
 pub(crate) fn run(_args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let mut checks = vec![git()];
+    let mut checks = vec![git(), isolation()];
     match Repository::discover(&face.cwd) {
         Ok(repo) => {
             checks.extend([
@@ -92,6 +94,14 @@ fn git() -> Check {
         Ok(version) => Check::error("git", format!("{} is too old", version.text), "install git 2.40 or later"),
         Err(error) => Check::error("git", error.to_string(), "install git 2.40 or later"),
     }
+}
+
+fn isolation() -> Check {
+    let (detail, by_kernel) = means_line(&means());
+    if by_kernel {
+        return Check::ok("isolation", detail);
+    }
+    Check::warning("isolation", detail, "Linux 6.2 or later has Landlock; or install bubblewrap")
 }
 
 fn repository(repo: &Repository) -> Check {

@@ -5,7 +5,7 @@
 use crate::cli::CliError;
 use crate::git::GitError;
 use crate::queue::QueueError;
-use crate::run::{RecordError, RunError};
+use crate::run::{RecordError, RunError, Unisolated};
 use crate::store::StoreError;
 use crate::worktree::SlotError;
 
@@ -92,6 +92,9 @@ impl From<RunError> for CliError {
             }
             RunError::Busy { .. } => Self::refused(message).hint("wait for it, or end it with `git wave stop`"),
             RunError::Plan(problems) => Self { problems, ..Self::refused(message) },
+            RunError::Unisolated(Unisolated::Contradiction(_)) => Self::usage(message),
+            RunError::Unisolated(Unisolated::Unable(_)) => Self::refused(message)
+                .hint("`git wave doctor` says what this machine can do; --isolation auto takes the best"),
             RunError::Refused(_) => Self::usage(message),
             RunError::Signals(_) | RunError::Host(_) => Self::refused(message),
         }

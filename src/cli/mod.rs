@@ -16,6 +16,7 @@ mod face;
 mod faces;
 mod import;
 mod init;
+mod isolation;
 mod logs;
 mod look;
 mod nearest;

@@ -24,6 +24,8 @@ pub(crate) struct Args {
     pub(crate) workers: Workers,
     #[command(flatten)]
     pub(crate) asking: Asking,
+    #[command(flatten)]
+    pub(crate) isolation: super::isolation::Apart,
     /// When tickets start: as soon as their needs have landed (stream), or wave by wave (waves)
     #[arg(long, value_name = "ORDER", help_heading = "Scheduling")]
     pub(crate) schedule: Option<Order>,
@@ -106,7 +108,8 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let loaded = load(face, &context.config, &args.what, Commands::Needed)?;
     let say = if args.trust { Say::Trust } else { Say::Nothing };
     let setup = trust::setup(&context, say, face)?;
-    let settings = Settings { setup, ..settings(args, &context, loaded.recommended_workers)? };
+    let isolation = super::isolation::isolation(&args.isolation, &context.config, &face.cwd);
+    let settings = Settings { setup, isolation, ..settings(args, &context, loaded.recommended_workers)? };
     warn(face, &loaded.warnings);
     if args.dry_run {
         return dry_run(face, &context, &loaded, &settings);
@@ -162,7 +165,7 @@ pub(crate) fn exit_of(report: &Report) -> Exit {
 }
 
 fn dry_run(face: &Face, context: &Context, loaded: &Loaded, settings: &Settings) -> Result<Exit, CliError> {
-    run::check_target(&context.repo, settings)?;
+    run::check(&context.repo, settings)?;
     let workers = run::preview(&context.repo, &loaded.plan, settings);
     let plan = analyse(&loaded.plan, workers.count);
     if face.json() {
@@ -203,6 +206,7 @@ fn settings(args: &Args, context: &Context, recommended: Option<usize>) -> Resul
         grace_s: args.grace.or_else(|| config.seconds("run.grace")).unwrap_or(defaults.grace_s),
         worktrees_at: super::clean::worktrees_at(config, context),
         port_base: config.value("worktree.port_base").unwrap_or(defaults.port_base),
+        isolation: defaults.isolation,
         target: defaults.target,
     })
 }

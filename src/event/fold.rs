@@ -279,6 +279,7 @@ impl Fold {
             seconds: progress.seconds(until),
             commit: progress.commit.clone(),
             landed_by: progress.landed_by,
+            isolation: progress.isolation.clone(),
             reason: progress.reason.clone(),
             deferral: progress.deferral.as_deref().cloned(),
         }

@@ -51,6 +51,9 @@ pub enum Event {
         tickets: usize,
         /// Their waves, in order.
         waves: Vec<Vec<TicketId>>,
+        /// How workers are isolated: `none`, `guard`, `landlock` or `bwrap`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        isolation: String,
     },
     /// A later process took the run up again.
     RunResumed {
@@ -60,6 +63,9 @@ pub enum Event {
         workers: Workers,
         /// How many tickets are still to run.
         remaining: usize,
+        /// How workers are isolated: `none`, `guard`, `landlock` or `bwrap`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        isolation: String,
     },
     /// A wave's first ticket may start (`--schedule waves` and `--semi-auto` only).
     WaveStarted {
@@ -90,6 +96,9 @@ pub enum Event {
         slot: SlotId,
         /// The commit it starts from.
         base: CommitId,
+        /// How the worker is isolated: `none`, `guard`, `landlock` or `bwrap`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        isolation: String,
     },
     /// A running ticket was heard of (every 30 s).
     Heartbeat {

@@ -101,6 +101,9 @@ pub struct TicketReport {
     pub commit: Option<CommitId>,
     /// How the trees were merged.
     pub landed_by: Option<LandedBy>,
+    /// How the latest attempt was isolated: `none`, `guard`, `landlock` or `bwrap`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<String>,
     /// Why it did not land.
     pub reason: Option<String>,
     /// The deferral, if it is deferred.

@@ -8,16 +8,18 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::differences::{self, Item};
+use super::durable::sync_files;
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
 use super::program::Program;
-use super::{GitError, Repository};
+use super::{GitError, Repository, worktree};
 use crate::names::{CommitId, TreeId};
-use crate::store::FileLock;
+use crate::store::{FileLock, sync_dir};
 
 /// From where to where a branch has moved.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +73,7 @@ impl Repository {
             }
             other => other?,
         }
-        fs::rename(&copy, &index).map_err(|source| GitError::io(&index, source))?;
+        put_in_place(checkout, &copy, &index)?;
         lock.release()
     }
 
@@ -141,6 +143,19 @@ fn copied(index: &Path, copy: &Path) -> std::io::Result<()> {
         Err(error) => Err(error),
         Ok(_) => fs::File::options().write(true).open(copy)?.set_modified(fs::metadata(index)?.modified()?),
     }
+}
+
+/// The files, then the index that knows them, then its name, each durable before the next: what a power cut loses of them
+/// would show as the user's doing, and an index that it empties stops git there.
+fn put_in_place(checkout: &Path, copy: &Path, index: &Path) -> Result<(), GitError> {
+    sync_files(checkout)?;
+    let folder = |path: &Path| path.parent().unwrap_or(path).to_owned();
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|source| GitError::io(path, source));
+    if device(copy)? != device(checkout)? {
+        sync_files(&folder(copy))?;
+    }
+    fs::rename(copy, index).map_err(|source| GitError::io(index, source))?;
+    sync_dir(&folder(index)).map_err(worktree::store)
 }
 
 /// Where a checkout's index is.

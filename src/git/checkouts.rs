@@ -31,7 +31,7 @@ impl Repository {
         }
         folders.sort();
         for folder in folders.iter().filter(|folder| is_on(&folder.join("HEAD"), target)) {
-            found.extend(place_of(folder));
+            found.extend(place_of(folder).filter(|place| is_tied(place, folder, self.common_dir())));
         }
         Ok(found)
     }
@@ -46,6 +46,18 @@ fn place_of(folder: &Path) -> Option<PathBuf> {
     let bytes = std::fs::read(folder.join("gitdir")).ok()?;
     let gitdir = folder.join(std::ffi::OsStr::from_bytes(bytes.trim_ascii_end()));
     gitdir.exists().then(|| gitdir.parent().map(Path::to_owned)).flatten()
+}
+
+/// Whether git, started in `place`, finds exactly this repository: what stands there instead could be somebody's trap.
+fn is_tied(place: &Path, folder: &Path, common: &Path) -> bool {
+    let pointer = place.join(".git");
+    let is_file = std::fs::symlink_metadata(&pointer).is_ok_and(|found| found.is_file());
+    let leads = |from: &Path, file: &Path, prefix: &[u8], to: &Path| {
+        let bytes = std::fs::read(file).unwrap_or_default();
+        let path = bytes.strip_prefix(prefix).map(|path| from.join(std::ffi::OsStr::from_bytes(path.trim_ascii())));
+        path.and_then(|path| std::fs::canonicalize(path).ok()) == std::fs::canonicalize(to).ok()
+    };
+    is_file && leads(place, &pointer, b"gitdir:", folder) && leads(folder, &folder.join("commondir"), b"", common)
 }
 
 /// What of the user's keeps a checkout from being brought along.

@@ -53,9 +53,13 @@ fn set_fsync(on: std::ffi::c_int) {
 
 /// Makes every object durable that any process has written so far: one `syncfs` of the object store's file system.
 pub(super) fn sync_objects(common: &Path) -> Result<(), GitError> {
-    let folder = common.join("objects");
-    let open = File::open(&folder).map_err(|source| GitError::io(&folder, source))?;
-    sync(&open).map_err(|source| GitError::io(&folder, source))
+    sync_files(&common.join("objects"))
+}
+
+/// Makes every file durable that was written so far in the file system of `folder`.
+pub(super) fn sync_files(folder: &Path) -> Result<(), GitError> {
+    let open = File::open(folder).map_err(|source| GitError::io(folder, source))?;
+    sync(&open).map_err(|source| GitError::io(folder, source))
 }
 
 #[cfg(target_os = "linux")]

@@ -32,11 +32,10 @@ impl Place<'_> {
 
     pub(super) fn check(&self) -> Result<(), GitError> {
         let wrong = |what: &str| GitError::Worktree { at: self.at.to_owned(), what: what.to_owned() };
-        let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
-        if !is_dir(self.at) {
+        if !is_folder(self.at) {
             return Err(wrong("its folder is gone, or is no folder"));
         }
-        if !is_dir(&self.admin) {
+        if !is_folder(&self.admin) {
             return Err(wrong("the repository does not know it"));
         }
         let pointer = self.at.join(".git");
@@ -66,22 +65,17 @@ impl Place<'_> {
         self.repository.plumbing().filter(|_| self.repository.is_reftable())
     }
 
+    /// Whether the worker was on no branch, neither of the repository nor of one that was lent to it.
     pub(super) fn is_detached(&self) -> Result<bool, GitError> {
-        Ok(matches!(self.head()?, Head::At(_)))
+        Ok(matches!(self.head()?, Head::At(_)) && !self.admin.join(super::lent::ON_A_BRANCH).exists())
     }
 
     pub(super) fn head(&self) -> Result<Head, GitError> {
-        let Some(text) = line(&self.admin.join("HEAD")).and_then(|text| text.into_string().ok()) else {
-            return Ok(Head::Unreadable);
-        };
-        if let Some(git) = self.tables() {
-            return if text == NO_HEAD { git.head_of(self) } else { Ok(Head::Unreadable) };
+        match (self.tables(), head_in(&self.admin)) {
+            (Some(git), Head::Ref(name)) if NO_HEAD.strip_prefix("ref: ") == Some(&name) => git.head_of(self),
+            (Some(_), _) => Ok(Head::Unreadable),
+            (None, head) => Ok(head),
         }
-        if let Some(name) = text.strip_prefix("ref: ").filter(|name| name.starts_with("refs/")) {
-            return Ok(Head::Ref(name.to_owned()));
-        }
-        let hex = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        Ok(if hex { Head::At(CommitId::new(text)) } else { Head::Unreadable })
     }
 
     /// Not synced: a slot's HEAD that a power cut tore is found by [`Place::check`], and the slot is made anew.
@@ -103,6 +97,27 @@ pub(super) enum Head {
     At(CommitId),
     Ref(String),
     Unreadable,
+}
+
+/// The HEAD in a git folder, where it is a file.
+pub(super) fn head_in(folder: &Path) -> Head {
+    let Some(text) = line(&folder.join("HEAD")).and_then(|text| text.into_string().ok()) else {
+        return Head::Unreadable;
+    };
+    match text.strip_prefix("ref: ").filter(|name| name.starts_with("refs/")) {
+        Some(name) => Head::Ref(name.to_owned()),
+        None if is_id(&text) => Head::At(CommitId::new(text)),
+        None => Head::Unreadable,
+    }
+}
+
+pub(super) fn is_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A folder itself, not a symlink to one.
+pub(super) fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// The one line of a regular file of at most 64 KiB; none if it is anything else.

@@ -25,7 +25,8 @@ pub(crate) struct Program {
     command: Command,
     shown: Vec<OsString>,
     input: Option<Vec<u8>>,
-    guard: Option<std::fs::File>,
+    /// What is its stdin, open.
+    stdin: Option<std::fs::File>,
 }
 
 impl Program {
@@ -48,7 +49,7 @@ impl Program {
             command.args(["-c", "core.hooksPath=/dev/null"]);
         }
         command.args(["-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
-        Self { command, shown: Vec::new(), input: None, guard: None }
+        Self { command, shown: Vec::new(), input: None, stdin: None }
     }
 
     /// Lets through those variables of the caller that say who the user is.
@@ -97,12 +98,19 @@ impl Program {
     /// Keeps `lock` held until git has ended, also when we are killed before it: nobody may find half of what it does. The
     /// lock's file is git's stdin, which it does not read.
     pub(super) fn guarded_by(&mut self, lock: &FileLock) -> Result<&mut Self, GitError> {
-        self.guard = Some(lock.share().map_err(super::worktree::store)?);
+        self.stdin = Some(lock.share().map_err(super::worktree::store)?);
         Ok(self)
     }
 
-    /// Runs it to its end. An exit code outside `expected` is an error.
+    /// The file that it reads on stdin, from where that stands.
+    pub(super) fn input_from(&mut self, file: std::fs::File) -> &mut Self {
+        self.stdin = Some(file);
+        self
+    }
+
+    /// Runs it to its end, once nothing that a worker planted would be read. An exit code outside `expected` is an error.
     pub(crate) fn run(&mut self, expected: &[i32]) -> Result<Output, GitError> {
+        super::watch::settle_all()?;
         let output = self.output().map_err(|source| GitError::NotRun { command: self.shown(), source })?;
         if output.status.code().is_some_and(|code| expected.contains(&code)) {
             return Ok(output);
@@ -119,7 +127,7 @@ impl Program {
 
     fn output(&mut self) -> std::io::Result<Output> {
         let Some(input) = self.input.take() else {
-            let stdin = self.guard.take().map_or_else(Stdio::null, Stdio::from);
+            let stdin = self.stdin.take().map_or_else(Stdio::null, Stdio::from);
             return self.command.stdin(stdin).output();
         };
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -3,12 +3,15 @@
 //! Moves no branch: that is the landing's compare-and-swap. Knows nothing of why a commit is held.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use git2::ErrorCode;
 
 use super::durable::{durably, sync_objects};
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId};
+use crate::store::sync_dir;
 
 const OURS: &str = "refs/wave/";
 
@@ -51,7 +54,8 @@ impl Repository {
         }
     }
 
-    /// Holds `at` by `refname`, which must be below `refs/wave/`; moves the ref if it is there.
+    /// Holds `at` by `refname`, which must be below `refs/wave/`; moves the ref if it is there. After a power cut the ref
+    /// may be gone, or empty: for what the same process lets go of again.
     pub fn hold(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
         ours(refname)?;
         if let Some(git) = self.plumbing() {
@@ -66,9 +70,35 @@ impl Repository {
 
     /// The same, and the ref is not lost in a power cut; see [`Repository::sync_objects`] for what it holds.
     pub fn hold_durably(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
+        let before = self.folders_of(refname);
         durably(|| self.hold(refname, at))?;
         // Git syncs no folder.
-        if self.plumbing().is_some() { self.sync_objects() } else { Ok(()) }
+        if self.plumbing().is_some() {
+            return self.sync_objects();
+        }
+        // libgit2 syncs the ref and the folder that names it, not the names of folders that it made for it.
+        for ((made, _), _) in self.folders_of(refname).iter().zip(&before).filter(|(now, before)| now.1 != before.1) {
+            let above = made.parent().unwrap_or(self.common_dir());
+            sync_dir(above)
+                .map_err(|error| GitError::NotSynced { path: above.to_owned(), reason: error.to_string() })?;
+        }
+        Ok(())
+    }
+
+    /// Holds what nobody synced, with everything it needs, before the only other copy of it goes.
+    pub fn hold_work(&self, refname: &str, at: &CommitId) -> Result<(), GitError> {
+        self.sync_objects()?;
+        self.hold_durably(refname, at)
+    }
+
+    /// The folders of a ref of ours below `refs/`, outermost first, and which they are now, if they are.
+    fn folders_of(&self, refname: &str) -> Vec<(PathBuf, Option<u64>)> {
+        let (refs, path) = (self.common_dir().join("refs"), self.common_dir().join(refname));
+        let identity = |folder: &Path| std::fs::metadata(folder).ok().map(|meta| meta.ino());
+        let folders = path.ancestors().skip(1).take_while(|folder| **folder != refs);
+        let mut folders: Vec<_> = folders.map(|folder| (folder.to_owned(), identity(folder))).collect();
+        folders.reverse();
+        folders
     }
 
     /// Makes every object durable that any process has written so far.

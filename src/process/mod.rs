@@ -7,9 +7,12 @@
 //!
 //! Knows nothing of tickets, git or slots.
 
+mod bubblewrap;
 mod capture;
+mod confine;
 mod descriptors;
 mod environment;
+mod landlock;
 mod log;
 mod pulse;
 mod redact;
@@ -20,6 +23,7 @@ mod tree;
 mod wire;
 mod worker;
 
+pub use confine::{Bounds, Confinement, LandlockReach, Means, Network, bubblewrap_program, landlock_reach, means};
 pub use log::{left_out, parts};
 pub use pulse::Pulse;
 pub use redact::{Redactor, Secrets};

@@ -23,6 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, getpid, set_child_subreaper, setsid};
 use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
+use super::confine::Confinement;
 use super::descriptors::close_strays_on_exec;
 use super::spec::{How, Leak, Survived};
 use super::tree::{self, Reaped};
@@ -45,6 +46,7 @@ struct Orders {
     grace: Duration,
     stdin: Option<PathBuf>,
     cwd: PathBuf,
+    confinement: Confinement,
     argv: Vec<OsString>,
 }
 
@@ -58,6 +60,7 @@ pub(super) fn arguments(spec: &super::Spec) -> Vec<OsString> {
         spec.stdin.clone().unwrap_or_default().into(),
         spec.cwd.clone().into(),
     ];
+    args.extend(spec.confinement.arguments());
     args.extend(spec.command.argv().into_iter().map(OsString::from));
     args
 }
@@ -68,7 +71,9 @@ fn parse(args: Vec<OsString>) -> Option<Orders> {
     let timeout = if timeout.is_empty() { None } else { Some(Duration::from_millis(timeout.parse().ok()?)) };
     let grace = Duration::from_millis(args.next()?.to_str()?.parse().ok()?);
     let stdin = args.next().map(PathBuf::from).filter(|path| !path.as_os_str().is_empty());
-    Some(Orders { timeout, grace, stdin, cwd: args.next()?.into(), argv: args.collect() })
+    let cwd = args.next()?.into();
+    let confinement = Confinement::parse(&mut args)?;
+    Some(Orders { timeout, grace, stdin, cwd, confinement, argv: args.collect() })
 }
 
 /// The shim's `main`. Its exit code says nothing: what came of the worker goes through the socket.
@@ -116,18 +121,21 @@ fn become_shim() -> std::io::Result<UnixStream> {
 }
 
 fn spawn(orders: &Orders) -> Result<Pid, String> {
-    let (program, rest) = orders.argv.split_first().ok_or("the command is empty")?;
+    let own = orders.argv.first().ok_or("the command is empty")?;
     if !orders.cwd.is_dir() {
         return Err(format!("cannot stand in {}: no such folder", orders.cwd.display()));
     }
-    let child = Command::new(program)
-        .args(rest)
+    let stdin = input(orders.stdin.as_deref())?;
+    // From here this process is confined too: it reads, signals and reaps, and needs no more.
+    let line = orders.confinement.enforce(&orders.argv)?;
+    let child = Command::new(&line[0])
+        .args(&line[1..])
         .current_dir(&orders.cwd)
-        .stdin(input(orders.stdin.as_deref())?)
+        .stdin(stdin)
         // A group of its own: a script's `kill 0` is meant for what it started, not for its shim.
         .process_group(0)
         .spawn()
-        .map_err(|e| format!("cannot run {}: {e}", Path::new(program).display()))?;
+        .map_err(|e| format!("cannot run {}: {e}", Path::new(own).display()))?;
     let raw = i32::try_from(child.id()).map_err(|e| e.to_string())?;
     Pid::from_raw(raw).ok_or_else(|| "BUG: the worker has pid 0".to_owned())
 }

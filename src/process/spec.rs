@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::Confinement;
 use crate::plan::CommandLine;
 
 /// Everything that is needed to start one worker.
@@ -31,6 +32,8 @@ pub struct Spec {
     pub timeout: Option<Duration>,
     /// How long after TERM the tree may live until KILL.
     pub grace: Duration,
+    /// What the kernel keeps it to.
+    pub confinement: Confinement,
     /// The program that is the shim: see [`super::this_binary`].
     pub shim: PathBuf,
 }

@@ -95,6 +95,26 @@ pub struct NewEntry {
     pub change: Change,
 }
 
+impl NewEntry {
+    /// A candidate that lands on `target` as one commit, counted from where it left the branch.
+    #[must_use]
+    pub fn new(ticket: TicketId, target: BranchRef, head: CommitId) -> Self {
+        Self {
+            key: None,
+            ticket,
+            title: None,
+            run: None,
+            target,
+            base: None,
+            head,
+            message: None,
+            priority: Priority::default(),
+            strategy: Strategy::default(),
+            change: Change::default(),
+        }
+    }
+}
+
 /// What adding came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Added {

@@ -16,7 +16,7 @@ use super::{QueueError, message};
 use crate::git::{Along, Begun, Desk, Session, bring_along_command, let_go_of_index};
 use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
 use crate::policy::Backoff;
-use crate::store::{FileLock, StoreError};
+use crate::store::{FileLock, StoreError, once_per_start, started_at};
 
 /// How long a git may take to end whose git-wave was killed; it holds the landing lock until then.
 const SURVIVORS: Duration = Duration::from_secs(10);
@@ -39,7 +39,9 @@ impl Queue {
 
     /// After a crash of whoever held the landing lock before us.
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
+        self.clear_up()?;
         self.clear_staging(target)?;
+        self.repo.clear_emptied_hold(&self.landing_ref(target))?;
         self.sweep()?;
         self.repo.clear_lock_of_turn(target)?;
         if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
@@ -114,6 +116,15 @@ impl Queue {
         let noted = std::fs::write(&note, self.repo.pack_count().to_string());
         let fault = folded.err().map(|error| error.to_string()).or_else(|| noted.err().map(|error| error.to_string()));
         fault.map(|fault| format!("the packs of many landings could not be folded: {fault}"))
+    }
+
+    /// After the machine was started anew: what a power cut emptied goes before anybody takes it for an object, and so
+    /// do the locks of those who were at work then.
+    pub(crate) fn clear_up(&self) -> Result<(), QueueError> {
+        once_per_start(&self.repo.common_dir().join("wave/boot"), || {
+            self.repo.clear_emptied()?;
+            Ok(started_at().map_or(Ok(()), |start| self.repo.clear_locks_from_before(start))?)
+        })
     }
 
     /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.

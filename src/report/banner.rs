@@ -9,9 +9,9 @@ use crate::event::{Event, LimitedBy, Workers};
 /// The banner of `run_started` or `run_resumed`; nothing for other events.
 pub(crate) fn banner(event: &Event, paint: Paint) -> Option<String> {
     match event {
-        Event::RunStarted { run, target, base, mode, schedule, workers, tickets, waves } => {
+        Event::RunStarted { run, target, base, mode, schedule, workers, tickets, waves, isolation } => {
             let mut text = format!(
-                "{} {} in {} onto {} at {}\n  {}\n  mode {}, schedule {}\n",
+                "{} {} in {} onto {} at {}\n  {}\n  mode {}, schedule {}{}\n",
                 paint.tone(Tone::Strong, &format!("run {}:", clean(run.as_str()))),
                 count(*tickets, "ticket"),
                 count(waves.len(), "wave"),
@@ -20,6 +20,7 @@ pub(crate) fn banner(event: &Event, paint: Paint) -> Option<String> {
                 workers_line(workers),
                 clean(mode),
                 clean(schedule),
+                isolation_words(isolation),
             );
             for (number, wave) in (1..).zip(waves.iter().take(8)) {
                 text.push_str(&format!("  {} {}\n", paint.tone(Tone::Faint, &format!("wave {number}:")), names(wave)));
@@ -29,14 +30,19 @@ pub(crate) fn banner(event: &Event, paint: Paint) -> Option<String> {
             }
             Some(text)
         }
-        Event::RunResumed { run, workers, remaining } => Some(format!(
-            "{} {} to go\n  {}\n",
+        Event::RunResumed { run, workers, remaining, isolation } => Some(format!(
+            "{} {} to go\n  {}{}\n",
             paint.tone(Tone::Strong, &format!("run {} goes on:", clean(run.as_str()))),
             count(*remaining, "ticket"),
             workers_line(workers),
+            isolation_words(isolation),
         )),
         _ => None,
     }
+}
+
+fn isolation_words(isolation: &str) -> String {
+    if isolation.is_empty() { String::new() } else { format!(", isolation {}", clean(isolation)) }
 }
 
 /// `auto: 3 workers, limited by plan width; 8 cores, memory for 11`

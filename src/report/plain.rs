@@ -76,7 +76,7 @@ mod tests {
         insta::assert_snapshot!(seen.text(), @r"
         run r1: 6 tickets in 2 waves onto main at aaaaaaaaaa
           auto: 3 workers, limited by plan width; 8 cores, memory for 11
-          mode auto, schedule stream
+          mode auto, schedule stream, isolation landlock
           wave 1: AUTH-001, AUTH-002, AUTH-003, API-9
           wave 2: DOC-1, API-10
         [AUTH-001] started in slot 1 from aaaaaaaaaa: Login endpoint

@@ -76,6 +76,7 @@ pub(crate) fn events() -> Vec<Recorded> {
             workers,
             tickets: 6,
             waves: vec![wave(&["AUTH-001", "AUTH-002", "AUTH-003", "API-9"]), wave(&["DOC-1", "API-10"])],
+            isolation: "landlock".to_owned(),
         },
     );
     for (slot, ticket) in [(1, "AUTH-001"), (2, "AUTH-002"), (3, "AUTH-003")] {
@@ -184,7 +185,13 @@ pub(crate) fn clock(second: u64) -> String {
 }
 
 pub(crate) fn started(ticket: &str, attempt: u32, slot: u32) -> Event {
-    Event::AttemptStarted { ticket: ticket.into(), attempt, slot: SlotId(slot), base: id('a') }
+    Event::AttemptStarted {
+        ticket: ticket.into(),
+        attempt,
+        slot: SlotId(slot),
+        base: id('a'),
+        isolation: "guard".to_owned(),
+    }
 }
 
 pub(crate) fn finished(ticket: &str, attempt: u32, seconds: f64, outcome: AttemptOutcome) -> Event {

@@ -3,23 +3,22 @@
 //! Knows nothing of the schedule: it says how the attempt went, and what follows is decided elsewhere.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::event::AttemptOutcome;
 use crate::git::{Identity, Repository};
 use crate::names::{CommitId, SlotId};
-use crate::plan::{CommandLine, Ticket};
+use crate::plan::Ticket;
 use crate::policy::{Backoff, ExitKind, classify};
-use crate::process::{self, Ended, How, Spec, Survived};
+use crate::process::{Ended, How, Survived};
 use crate::queue::{Added, Queue};
-use crate::run::brief::{Stand, TicketFolder, environment};
+use crate::run::brief::TicketFolder;
+use crate::run::guard::{Guard, Judgement};
+use crate::run::isolation::Kept;
 use crate::run::leash::{Leash, Phase};
 use crate::run::record::RunRecord;
 use crate::run::settings::Settings;
+use crate::run::worker::Ran;
 use crate::worktree::{SlotError, Slots};
-
-/// Bytes of one attempt's output that are kept, half from its head and half from its tail.
-const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// What every attempt of a run shares.
 pub(crate) struct Workshop {
@@ -29,6 +28,8 @@ pub(crate) struct Workshop {
     pub(crate) record: RunRecord,
     pub(crate) settings: Settings,
     pub(crate) identity: Identity,
+    pub(crate) kept: Kept,
+    pub(crate) guard: Option<Guard>,
     pub(crate) shim: PathBuf,
 }
 
@@ -126,10 +127,13 @@ impl Desk<'_> {
         if let Err(error) = self.folder.write(&self.attempt.ticket) {
             return if error.is_transient() { halted(error.to_string()) } else { refused(&error.to_string()) };
         }
-        let ended = self.run(command, Phase::Running);
+        let Ran { ended, returned, judgement } = self.run(command, Phase::Running);
         self.attempt.leash.enter(Phase::Saving);
         let mut warnings = remarks(&ended);
+        warnings.extend(judgement.warnings.iter().cloned());
         let mut verdict = match ended.how {
+            _ if returned.is_err() => self.not_returned(returned, &ended),
+            _ if !judgement.deeds.is_empty() => self.set_aside(self.tampered(&judgement, ended.seconds)),
             How::Exited(0) => self.save(ended.seconds),
             How::Stopped => self.set_aside(interrupted(ended.seconds)),
             _ => self.set_aside(self.failed(&ended, "")),
@@ -138,52 +142,13 @@ impl Desk<'_> {
         Verdict { warnings, ..verdict }
     }
 
-    pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Ended {
-        let Attempt { ticket, number, slot, leash } = self.attempt;
-        let stand = Stand {
-            run: self.shop.record.id(),
-            attempt: *number,
-            slot: *slot,
-            base: &self.base,
-            worktree: &self.worktree,
-            root: self.shop.repo.checkout().unwrap_or(self.shop.repo.root()),
-            port_base: self.shop.settings.port_base,
-        };
-        let mut env = environment(ticket, &self.folder, &stand);
-        let record = &self.shop.record;
-        let log = match phase {
-            Phase::SettingUp => record.setup_log_path(*slot),
-            Phase::Checking => record.check_log_path(&ticket.id, *number),
-            Phase::Running | Phase::Saving => record.log_path(&ticket.id, *number),
-        };
-        if phase == Phase::SettingUp {
-            env.extend(self.setup_environment(stand.port()));
-        }
-        let spec = Spec {
-            command: command.clone(),
-            cwd: self.worktree.clone(),
-            env,
-            stdin: (phase == Phase::Running).then(|| self.folder.prompt()),
-            log,
-            log_limit: LOG_LIMIT,
-            timeout: ticket.timeout_s.or(self.shop.settings.timeout_s).map(Duration::from_secs),
-            grace: self.shop.settings.grace(),
-            shim: self.shop.shim.clone(),
-        };
-        match process::start(&spec) {
-            Ok(worker) => {
-                leash.enter(phase);
-                leash.attach(worker.stopper(), worker.pulse());
-                worker.wait()
-            }
-            Err(error) => Ended {
-                how: How::NotStarted(error.to_string()),
-                seconds: 0.0,
-                tail: String::new(),
-                leak: None,
-                log_trouble: None,
-            },
-        }
+    /// What it did is undone; what it made is held, and does not land.
+    pub(super) fn tampered(&self, judgement: &Judgement, seconds: f64) -> Verdict {
+        let reason = format!("tampering: {}", judgement.deeds.join("; "));
+        let feedback = format!("Attempt {} failed: {reason}\n", self.attempt.number);
+        let warnings = self.folder.write_feedback(&feedback).err().map(|error| error.to_string()).into_iter().collect();
+        let outcome = AttemptOutcome::Failed { class: "tampering".to_owned(), exit_code: None, reason };
+        Verdict { outcome, warnings, ..interrupted(seconds) }
     }
 
     pub(super) fn failed(&self, ended: &Ended, stage: &str) -> Verdict {

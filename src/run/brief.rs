@@ -52,6 +52,13 @@ impl TicketFolder {
         write_atomic(&self.feedback(), text.as_bytes())
     }
 
+    /// Makes the file that attempt `attempt` may leave its message in, for a worker that could not make it itself.
+    pub(crate) fn make_message(&self, attempt: u32) -> Result<PathBuf, StoreError> {
+        let file = self.message(attempt);
+        write_atomic(&file, b"")?;
+        Ok(file)
+    }
+
     /// The commit message that attempt `attempt` left, if it left one with any text.
     pub(crate) fn left_message(&self, attempt: u32) -> Option<String> {
         let bytes = std::fs::read(self.message(attempt)).ok()?;

@@ -288,8 +288,8 @@ impl Dispatcher {
     fn started(&mut self, slot: SlotId, base: CommitId) -> Result<(), RecordError> {
         let Some(desk) = self.desks.get_mut(&slot) else { return Ok(()) };
         desk.base = Some(base.clone());
-        let (ticket, attempt) = (desk.ticket, desk.attempt);
-        self.record(Event::AttemptStarted { ticket: self.id(ticket), attempt, slot, base })
+        let (ticket, attempt, isolation) = (desk.ticket, desk.attempt, self.shop.kept.as_str().to_owned());
+        self.record(Event::AttemptStarted { ticket: self.id(ticket), attempt, slot, base, isolation })
     }
 
     fn ended(&mut self, slot: SlotId, verdict: Verdict) -> Result<(), RecordError> {

@@ -49,7 +49,10 @@ impl Dispatcher {
             let mut tell = |told| {
                 let _ = outbox.send(Message::Told(told));
             };
-            let result = shop.queue.process(&shop.settings.target, &how, &mut tell);
+            let looked =
+                || shop.guard.as_ref().map_or(Ok(()), |guard| guard.look_at_target().map_err(QueueError::from));
+            let result = looked().and_then(|()| shop.queue.process(&shop.settings.target, &how, &mut tell));
+            let result = result.and_then(|()| looked());
             drop(shop);
             let _ = outbox.send(Message::Processed(result));
         });

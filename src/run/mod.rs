@@ -8,6 +8,9 @@
 //! | `machine` | what this machine has, for sizing |
 //! | `face` | the two seams to people: who is shown what happens, and who is asked |
 //! | `brief` | what a worker is given: files and environment |
+//! | `guard` | what workers tamper with, noticed and undone |
+//! | `isolation` | how far workers are kept apart, and what this machine can do |
+//! | `worker` | starting a ticket's command as its run keeps workers |
 //! | `attempt` | one attempt of one ticket, from slot to commit queue |
 //! | `saving` | what becomes of an attempt's work |
 //! | `dispatcher` | the loop: happening in, actions out, actions done |
@@ -19,6 +22,8 @@ mod attempt;
 mod brief;
 mod dispatcher;
 mod face;
+mod guard;
+mod isolation;
 mod landing;
 mod leash;
 mod listed;
@@ -32,13 +37,16 @@ mod setup;
 mod signals;
 mod start;
 mod undo;
+mod worker;
 
 pub use dispatcher::Ending;
 pub use face::{Consent, Face};
+pub use isolation::{CACHES, Demand, Isolation, Level, Network, Unisolated};
 pub use machine::measure;
 pub use record::{PlanFile, RecordError, RunRecord};
 pub(crate) use record::{now, roster};
 pub use resume::{Resumed, reopen, resume};
 pub use settings::{Mode, OnConflict, Parallel, Settings, Worktrees};
-pub use start::{RunError, Start, check_target, preview, start};
+pub use start::{RunError, Start, check, preview, start};
 pub use undo::{Undoing, Undone, undo};
+pub use worker::at_home;

@@ -36,6 +36,7 @@ pub fn resume(
     let settings = record.settings()?;
     let plan = Arc::new(record.plan()?.plan().map_err(RunError::Plan)?);
     target_tip(&repo, &settings)?;
+    let kept = settings.isolation.choose()?;
     let identity = repo.identity()?;
     let _runner = hold_target(&repo, &settings)?;
     let _own = record.lock()?;
@@ -59,8 +60,9 @@ pub fn resume(
     let slots = Slots::open(&repo, settings.worktrees_at.as_deref(), workers.count)?;
     slots.adopt()?;
     let remaining = plan.len() - scheduler.counts().ended();
-    let resumed = Event::RunResumed { run: record.id().clone(), workers, remaining };
-    let shop = workshop(repo, (slots, queue), record, (settings, identity))?;
+    let resumed =
+        Event::RunResumed { run: record.id().clone(), workers, remaining, isolation: kept.as_str().to_owned() };
+    let shop = workshop(repo, (slots, queue), record, (settings, identity, kept))?;
     let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
     dispatcher.record(resumed)?;
     for event in past.missed {

@@ -5,10 +5,12 @@
 use crate::event::AttemptOutcome;
 use crate::git::{GitError, Snapshot, SnapshotBy};
 use crate::names::{BranchRef, CommitId};
-use crate::process::How;
+use crate::process::{Ended, How};
 use crate::queue::{Added, Change, NewEntry, QueueError};
 use crate::run::attempt::{Desk, Verdict, halted, interrupted, patiently, refused};
 use crate::run::leash::Phase;
+use crate::run::worker::Ran;
+use crate::worktree::SlotError;
 
 struct Made {
     base: CommitId,
@@ -45,9 +47,13 @@ impl Desk<'_> {
     /// The ticket's own check, on the worktree that holds exactly the candidate; `Some` if it did not pass.
     fn check(&self, seconds: f64) -> Option<Verdict> {
         let command = self.attempt.ticket.verify.as_ref()?;
-        let ended = self.run(command, Phase::Checking);
+        let Ran { ended, returned, judgement } = self.run(command, Phase::Checking);
+        if let Err(error) = returned {
+            return Some(Verdict { seconds, ..refused(&format!("after verify the worktree is unusable: {error}")) });
+        }
         let seconds = seconds + ended.seconds;
         match ended.how {
+            _ if !judgement.deeds.is_empty() => Some(self.tampered(&judgement, seconds)),
             How::Exited(0) => None,
             How::Stopped => Some(interrupted(seconds)),
             _ => Some(Verdict { seconds, ..self.failed(&ended, "verify: ") }),
@@ -116,7 +122,7 @@ impl Desk<'_> {
         let plain = record.attempt_ref(&self.attempt.ticket.id, self.attempt.number);
         let held = repo.tip(&BranchRef::new(&plain))?;
         let free = held.is_none_or(|held| held == *head);
-        repo.hold(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
+        repo.hold_work(&if free { plain } else { format!("{plain}.{}", head.short()) }, head)
     }
 
     /// From here a crash leaves nothing in the slot that is not held somewhere.
@@ -125,6 +131,17 @@ impl Desk<'_> {
             verdict.warnings.push(error.to_string());
         }
         verdict
+    }
+
+    /// What was lent to the worker could not be taken back: it cannot be told what is its work.
+    pub(super) fn not_returned(&self, returned: Result<(), SlotError>, ended: &Ended) -> Verdict {
+        let Err(error) = returned else { return interrupted(ended.seconds) };
+        let verdict =
+            Verdict { seconds: ended.seconds, ..refused(&format!("what it made could not be saved: {error}")) };
+        match error {
+            SlotError::Git(error) => self.unreadable(&error, verdict),
+            error => Verdict { fault: Some(error.to_string()), ..verdict },
+        }
     }
 
     /// The work cannot become a commit. If that may pass, it stays where it is and the run stops; else its files are put

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::BranchRef;
 use crate::queue::Strategy;
+use crate::run::isolation::Isolation;
 use crate::schedule::{OnFailure, Order};
 
 /// Everything that decides how a run behaves, besides its plan.
@@ -43,6 +44,9 @@ pub struct Settings {
     /// The command that runs once in every new worktree, for `sh -c`.
     #[serde(default)]
     pub setup: Option<String>,
+    /// How far workers are kept apart.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// The first port of slot 1's block of ten.
     pub port_base: u16,
 }
@@ -66,6 +70,7 @@ impl Settings {
             worktrees: Worktrees::Remove,
             worktrees_at: None,
             setup: None,
+            isolation: Isolation::default(),
             port_base: 20_000,
         }
     }

@@ -9,6 +9,7 @@ use crate::plan::CommandLine;
 use crate::process::How;
 use crate::run::attempt::{Desk, Verdict, halted, interrupted};
 use crate::run::leash::Phase;
+use crate::run::worker::Ran;
 
 /// Names that set-up scripts written for other tools read: the user's checkout.
 const ROOTS: [&str; 4] = ["ROOT_WORKTREE_PATH", "CONDUCTOR_ROOT_PATH", "CODEX_SOURCE_TREE_PATH", "REPO_ROOT"];
@@ -24,7 +25,16 @@ impl Desk<'_> {
         if std::fs::read_to_string(&done).is_ok_and(|text| text == *command) {
             return None;
         }
-        let ended = self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp);
+        let Ran { ended, returned, judgement } = self.run(&CommandLine::Shell(command.clone()), Phase::SettingUp);
+        if let Err(error) = returned {
+            return Some(halted(format!("the worktree could not be set up: {error}")));
+        }
+        if !judgement.deeds.is_empty() {
+            return Some(halted(format!(
+                "the set-up command changed what it must not: {}",
+                judgement.deeds.join("; ")
+            )));
+        }
         match ended.how {
             How::Exited(0) => self.settled_in(command, &done),
             How::Stopped => Some(interrupted(0.0)),

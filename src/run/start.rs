@@ -13,6 +13,8 @@ use crate::queue::{Queue, QueueError};
 use crate::run::attempt::Workshop;
 use crate::run::dispatcher::{Dispatcher, Ending, Parts};
 use crate::run::face::{Consent, Face};
+use crate::run::guard::Guard;
+use crate::run::isolation::{Kept, Unisolated};
 use crate::run::machine;
 use crate::run::record::{EventLog, LOOKERS, PlanFile, RecordError, RunRecord, roster};
 use crate::run::settings::{Mode, Parallel, Settings};
@@ -63,6 +65,9 @@ pub enum RunError {
     /// The runtime or our own program's path.
     #[error("this program cannot start workers: {0}")]
     Host(std::io::Error),
+    /// Workers cannot be isolated as asked.
+    #[error(transparent)]
+    Unisolated(#[from] Unisolated),
     /// A ticket that cannot be retried or undone, and why.
     #[error("{0}")]
     Refused(String),
@@ -105,10 +110,12 @@ pub fn preview(repo: &Repository, plan: &Plan, settings: &Settings) -> Workers {
 pub fn start(start: Start, face: Box<dyn Face>, consent: Arc<dyn Consent>) -> Result<Ending, RunError> {
     let Start { repo, plan_file, plan, settings } = start;
     let base = target_tip(&repo, &settings)?;
+    let kept = settings.isolation.choose()?;
     let identity = repo.identity()?;
     let runner = hold_target(&repo, &settings)?;
     let workers = preview(&repo, &plan, &settings);
     let queue = Queue::open(&repo)?;
+    queue.clear_up()?;
     // Before the slots: a hold that no entry came to must not count as one, it is not going to last.
     queue.sweep()?;
     repo.clear_litter()?;
@@ -124,12 +131,13 @@ pub fn start(start: Start, face: Box<dyn Face>, consent: Arc<dyn Consent>) -> Re
         tickets: plan.len(),
         waves: plan.waves().iter().map(|wave| wave.iter().map(|ix| plan.ticket(*ix).id.clone()).collect()).collect(),
         workers: workers.clone(),
+        isolation: kept.as_str().to_owned(),
     };
     let mut scheduler = Scheduler::new(Arc::clone(&plan), rules(&settings, workers.count));
     let first = scheduler.handle(Happening::Begin);
     let (log, _) = EventLog::open(&record)?;
     let fold = Fold::new(roster(&plan));
-    let shop = workshop(repo, (slots, queue), record, (settings, identity))?;
+    let shop = workshop(repo, (slots, queue), record, (settings, identity, kept))?;
     let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
     dispatcher.record(began)?;
     let ending = drive(dispatcher, first);
@@ -141,10 +149,11 @@ pub(crate) fn workshop(
     repo: Repository,
     (slots, queue): (Slots, Queue),
     record: RunRecord,
-    (settings, identity): (Settings, Identity),
+    (settings, identity, kept): (Settings, Identity, Kept),
 ) -> Result<Workshop, RunError> {
     let shim = std::env::current_exe().map_err(RunError::Host)?;
-    Ok(Workshop { repo, slots, queue, record, settings, identity, shim })
+    let guard = kept.is_watched().then(|| Guard::begin(&repo, &settings.target)).transpose()?;
+    Ok(Workshop { guard, repo, slots, queue, record, settings, identity, kept, shim })
 }
 
 pub(crate) fn drive(dispatcher: Dispatcher, first: Vec<Action>) -> Result<Ending, RunError> {
@@ -181,8 +190,9 @@ pub(crate) fn target_tip(repo: &Repository, settings: &Settings) -> Result<crate
     Err(RunError::NoTarget { branch: branch.to_owned(), nearest })
 }
 
-/// Refuses a target that does not exist. Changes nothing.
-pub fn check_target(repo: &Repository, settings: &Settings) -> Result<(), RunError> {
+/// Refuses a target that does not exist, and isolation that cannot be had. Changes nothing.
+pub fn check(repo: &Repository, settings: &Settings) -> Result<(), RunError> {
+    settings.isolation.choose()?;
     target_tip(repo, settings).map(drop)
 }
 

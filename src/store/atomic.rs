@@ -34,13 +34,20 @@ pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes `path` and what is missing above it, each 0700; one that is there stays as it is.
+/// Makes `path` and what is missing above it, each 0700, durably; one that is there stays as it is.
 pub fn private_dir(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io(path))?;
-    sync_dir(folder_of(path))
+    let above = folder_of(path);
+    private_dir(above)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Io { path: path.to_owned(), source })
+        }
+        // Also where another made it just now: who answers first must not build on a name that can be lost.
+        _ => sync_dir(above),
+    }
 }
 
 /// Makes names in `folder` durable: a file's own sync does not.

@@ -75,8 +75,9 @@ impl<R: Serialize + DeserializeOwned> Journal<R> {
 
     /// The same for one who has read up to `from` already.
     pub fn open_at(path: &Path, from: Position) -> Result<Opened<R>, StoreError> {
-        let (mut file, made) = open(path)?;
-        if made {
+        let mut file = open(path)?;
+        // An empty one may be new, and whoever made it killed before this.
+        if file.metadata().map_err(StoreError::io(path))?.len() == 0 {
             sync_dir(folder_of(path))?;
         }
         let tail = read(&mut file, path, from)?;
@@ -158,17 +159,11 @@ impl<R: Serialize + DeserializeOwned> Journal<R> {
     }
 }
 
-fn open(path: &Path) -> Result<(File, bool), StoreError> {
+fn open(path: &Path) -> Result<File, StoreError> {
     let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).expect("open flags fit an int");
     let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(no_follow);
-    match options.open(path) {
-        Ok(file) => Ok((file, false)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Ok((options.create(true).open(path).map_err(StoreError::io(path))?, true))
-        }
-        Err(source) => Err(StoreError::Io { path: path.to_owned(), source }),
-    }
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow);
+    options.open(path).map_err(StoreError::io(path))
 }
 
 fn line<R: Serialize>(text: &mut Vec<u8>, seq: u64, record: &R) -> std::io::Result<()> {

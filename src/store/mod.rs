@@ -3,6 +3,7 @@
 //! Knows nothing of what is locked, recorded or written.
 
 mod atomic;
+mod boot;
 mod error;
 mod holder;
 mod journal;
@@ -10,6 +11,7 @@ mod lock;
 mod probe;
 
 pub use atomic::{clear_unfinished, private_dir, sync_dir, write_atomic};
+pub(crate) use boot::{once_per_start, started_at};
 pub use error::StoreError;
 pub(crate) use error::{is_damage, is_pressure};
 pub use holder::Holder;

@@ -12,6 +12,9 @@ use crate::git::Repository;
 use crate::names::{CommitId, SlotId};
 use crate::store::{FileLock, StoreError, private_dir};
 
+/// In the folder of slots: the temporary folders of confined workers.
+pub(super) const TEMPORARY: &str = "tmp";
+
 /// The folders of one repository's slots.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
@@ -38,6 +41,11 @@ impl Layout {
         let state = repo.common_dir().join("wave/slots");
         private_dir(&state)?;
         Ok(Self { folder, state })
+    }
+
+    /// The temporary folder of a confined worker. Outside the repository: what looks for one above itself finds none.
+    pub(super) fn temporary(&self, name: &str) -> PathBuf {
+        self.folder.join(TEMPORARY).join(name)
     }
 
     pub(super) fn trash(&self) -> PathBuf {

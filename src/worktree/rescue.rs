@@ -20,6 +20,7 @@ pub(super) fn rescue(
     name: &str,
     base: Option<CommitId>,
 ) -> Result<Option<String>, SlotError> {
+    repo.take_back(at, name)?;
     let known = base.filter(|base| repo.commit_info(base).is_ok());
     let base = match known {
         Some(base) => base,
@@ -30,7 +31,7 @@ pub(super) fn rescue(
         return Ok(None);
     }
     let refname = format!("{RESCUE}{name}-{}", head.short());
-    repo.hold(&refname, &head)?;
+    repo.hold_work(&refname, &head)?;
     Ok(Some(refname))
 }
 

@@ -8,12 +8,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::layout::{Layout, Work, refuse_symlink};
+use super::layout::{Layout, TEMPORARY, Work, refuse_symlink};
 use super::rescue::rescue;
 use super::{SlotError, include};
 use crate::git::Repository;
 use crate::names::{CommitId, SlotId};
-use crate::store::FileLock;
+use crate::store::{FileLock, private_dir};
 
 /// Numbers beyond this are not tried.
 const HIGHEST: u32 = 4096;
@@ -128,6 +128,31 @@ impl Slots {
         self.layout.put_aside(&at, &self.slot(slot)?.name)
     }
 
+    /// Gives the slot's worktree a repository of its own, for a worker that is kept out of ours, and an empty temporary
+    /// folder. Gives what that worker has to write to, the temporary folder last.
+    pub fn lend(&self, slot: SlotId) -> Result<Vec<PathBuf>, SlotError> {
+        let temporary = self.layout.temporary(&self.slot(slot)?.name);
+        delete(&temporary)?;
+        private_dir(&temporary)?;
+        let mut writable = self.repo.lend(&self.path(slot), &self.slot(slot)?.name)?;
+        writable.push(temporary);
+        Ok(writable)
+    }
+
+    /// Takes back what was lent, with what was committed there.
+    pub fn take_back(&self, slot: SlotId) -> Result<(), SlotError> {
+        let name = &self.slot(slot)?.name;
+        let _ = delete(&self.layout.temporary(name));
+        Ok(self.repo.take_back(&self.path(slot), name)?)
+    }
+
+    /// Ends the loan without keeping what was committed there.
+    pub fn discard_lent(&self, slot: SlotId) -> Result<(), SlotError> {
+        let name = &self.slot(slot)?.name;
+        let _ = delete(&self.layout.temporary(name));
+        Ok(self.repo.discard_lent(&self.path(slot), name)?)
+    }
+
     fn save_leftover(&self, slot: SlotId, at: &Path, name: &str) -> Result<(), SlotError> {
         let Work::Since(base) = self.layout.work_in(slot) else { return Ok(()) };
         if !at.exists() {
@@ -219,7 +244,8 @@ impl Slots {
         if let Err(error) = delete(&trash) {
             self.warn(error.to_string());
         }
-        // Both fail while something is in there, which is what is wanted.
+        // They fail while something is in there, which is what is wanted.
+        let _ = fs::remove_dir(self.layout.folder.join(TEMPORARY));
         let _ = fs::remove_dir(&self.layout.folder);
         self.take_warnings()
     }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
-use super::layout::{Layout, Work, slot_of};
+use super::layout::{Layout, TEMPORARY, Work, slot_of};
 use super::rescue::rescue;
 use super::slots::delete;
 use crate::git::Repository;
@@ -49,6 +49,7 @@ pub fn sweep(repo: &Repository, at: Option<&Path>) -> Result<Vec<Swept>, SlotErr
         }
     }
     delete(&layout.trash())?;
+    let _ = std::fs::remove_dir(layout.folder.join(TEMPORARY));
     // It stays while something is in it.
     let _ = std::fs::remove_dir(&layout.folder);
     Ok(swept)
@@ -66,6 +67,7 @@ fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Res
         Err(error) => return Ok(Swept::Left { at, why: error.to_string() }),
     };
     layout.note_no_work(slot)?;
+    delete(&layout.temporary(name))?;
     if let Err(error) = repo.remove_worktree(&at, name, &layout.trash()) {
         return Ok(Swept::Left { at, why: error.to_string() });
     }

@@ -15,6 +15,7 @@ pub(super) struct Progress {
     pub(super) commit: Option<CommitId>,
     pub(super) landed_by: Option<LandedBy>,
     pub(super) reason: Option<String>,
+    pub(super) isolation: Option<String>,
     pub(super) deferral: Option<Box<Deferral>>,
     because: Option<TicketId>,
     /// Attempts seen in this log and charged to the ticket.
@@ -32,6 +33,7 @@ impl Default for Progress {
             commit: None,
             landed_by: None,
             reason: None,
+            isolation: None,
             deferral: None,
             because: None,
             seen: 0,
@@ -45,7 +47,10 @@ impl Default for Progress {
 impl Progress {
     pub(super) fn apply(&mut self, event: &Event, at: Option<Timestamp>) {
         match event {
-            Event::AttemptStarted { attempt, .. } => self.started(*attempt, at),
+            Event::AttemptStarted { attempt, isolation, .. } => {
+                self.started(*attempt, at);
+                self.isolation = Some(isolation.clone()).filter(|word| !word.is_empty());
+            }
             Event::AttemptFinished { seconds, outcome, attempt, .. } => self.finished(*attempt, *seconds, outcome),
             Event::RetryScheduled { reason, .. } => {
                 self.set(FinalState::Pending);

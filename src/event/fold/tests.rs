@@ -33,15 +33,22 @@ fn started_run(count: usize) -> Event {
         workers: workers(count),
         tickets: 4,
         waves: vec![],
+        isolation: "landlock".to_owned(),
     }
 }
 
 fn resumed(count: usize) -> Event {
-    Event::RunResumed { run: "r".into(), workers: workers(count), remaining: 1 }
+    Event::RunResumed { run: "r".into(), workers: workers(count), remaining: 1, isolation: "guard".to_owned() }
 }
 
 fn start(ticket: &str, attempt: u32) -> Event {
-    Event::AttemptStarted { ticket: ticket.into(), attempt, slot: SlotId(1), base: "base".into() }
+    Event::AttemptStarted {
+        ticket: ticket.into(),
+        attempt,
+        slot: SlotId(1),
+        base: "base".into(),
+        isolation: "guard".to_owned(),
+    }
 }
 
 fn end(ticket: &str, attempt: u32, seconds: f64, outcome: AttemptOutcome) -> Event {

@@ -1,0 +1,102 @@
+//! What a power cut leaves that git cannot get past: files with a name and no content, and locks of the dead.
+//!
+//! A file that was not synced may come back empty. An empty object is worse than a missing one: whoever makes the same
+//! object again, git too, finds the name, writes nothing, and builds on it. Such files hold nothing, so removing them
+//! loses nothing. Knows nothing of when the power was cut.
+
+use std::fs::{DirEntry, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{GitError, Repository};
+
+/// What no object, pack or index begins with.
+const NOTHING: [u8; 64] = [0; 64];
+
+impl Repository {
+    /// Removes objects and packs that have no content; gives how many there were. Writers at work are not disturbed: they
+    /// give an object its name last.
+    pub(crate) fn clear_emptied(&self) -> Result<usize, GitError> {
+        let objects = self.common_dir().join("objects");
+        let mut emptied = Vec::new();
+        for folder in entries(&objects)? {
+            let name = folder.file_name();
+            if name.len() == 2 || name == "pack" {
+                emptied.extend(entries(&folder.path())?.iter().map(DirEntry::path).filter(is_empty));
+            }
+        }
+        for path in &emptied {
+            remove(path)?;
+        }
+        Ok(emptied.len())
+    }
+
+    /// Removes git's own locks that were made before this machine was started: whoever held them is no more. Where the
+    /// machine's start is not known, none.
+    pub(crate) fn clear_locks_from_before(&self, start: SystemTime) -> Result<(), GitError> {
+        let common = self.common_dir();
+        let mut folders = vec![common.to_owned(), common.join("refs")];
+        folders.extend(entries(&common.join("worktrees"))?.iter().map(DirEntry::path));
+        while let Some(folder) = folders.pop() {
+            for entry in entries(&folder)? {
+                let path = entry.path();
+                if path.starts_with(common.join("refs")) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "lock") && is_from_before(&entry, start)
+                {
+                    remove(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a ref of ours that has no content. The caller knows that nobody writes it now.
+    pub(crate) fn clear_emptied_hold(&self, refname: &str) -> Result<(), GitError> {
+        let path = self.common_dir().join(refname);
+        if is_empty(&path) { remove(&path) } else { Ok(()) }
+    }
+}
+
+fn is_from_before(entry: &DirEntry, start: SystemTime) -> bool {
+    entry.metadata().is_ok_and(|meta| meta.is_file() && meta.modified().is_ok_and(|made| made < start))
+}
+
+fn entries(folder: &Path) -> Result<Vec<DirEntry>, GitError> {
+    match std::fs::read_dir(folder) {
+        Ok(found) => found.collect::<Result<_, _>>().map_err(|source| GitError::io(folder, source)),
+        // A folder may go away, and a file may stand where git has folders.
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        Err(source) => Err(GitError::io(folder, source)),
+    }
+}
+
+/// Whether a file has no byte at all, or only zeros from the beginning to the end.
+fn is_empty(path: &PathBuf) -> bool {
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return false };
+    if !meta.is_file() {
+        return false;
+    }
+    meta.len() == 0 || File::open(path).is_ok_and(is_zeros)
+}
+
+fn is_zeros(mut file: File) -> bool {
+    let mut buffer = [0; 64];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(length) if buffer[..length] == NOTHING[..length] => {}
+            _ => return false,
+        }
+    }
+}
+
+fn remove(path: &Path) -> Result<(), GitError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::io(path, error)),
+        _ => Ok(()),
+    }
+}

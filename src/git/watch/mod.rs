@@ -1,0 +1,289 @@
+//! The watch over what makes git run programs or believe things: configuration, hooks, attributes, ignores, alternates.
+//!
+//! What each said when the watch began is kept. Before every git process of ours, and whenever it is asked, the watch
+//! looks again: what a worker may have changed meanwhile is put aside and what was there is put back, so that git
+//! never reads it. What changed while no worker ran is the user's own and becomes what is known; so does what git itself
+//! writes when people make branches. Looking costs one `stat` per file.
+//!
+//! It notices; it does not prevent: a program that works against the watch itself, from under the same user, is for the
+//! kernel to keep out. Knows nothing of tickets: a worker is a name and a span of time.
+
+mod harmless;
+mod kept;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use self::kept::{Kept, Kind};
+use super::{GitError, Repository};
+use crate::store::private_dir;
+
+/// What git processes of this program are looked after by.
+static WATCHES: RwLock<Vec<Arc<Watch>>> = RwLock::new(Vec::new());
+/// The kernel stamps files by a clock that may be behind by a tick.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Something that was changed while workers ran, and was undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tampering {
+    /// What, and where it is now: for people.
+    pub what: String,
+    /// Who ran when it was changed. One alone did it, if no person did.
+    pub suspects: Vec<String>,
+}
+
+/// A watch, for as long as it lives.
+#[derive(Debug)]
+pub struct Watching(Arc<Watch>);
+
+#[derive(Debug)]
+struct Watch {
+    /// Where what was put aside goes.
+    aside: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    kept: Vec<Kept>,
+    folders: Vec<PathBuf>,
+    spans: Vec<Span>,
+    found: Vec<Tampering>,
+}
+
+/// Whose command a worker runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A ticket's: it may change nothing.
+    Tickets,
+    /// The user's own, which they trust, such as a set-up that installs hooks: what changes while it runs stays.
+    Users,
+}
+
+#[derive(Debug)]
+struct Span {
+    who: String,
+    whose: Whose,
+    began: SystemTime,
+    ended: Option<SystemTime>,
+}
+
+impl Repository {
+    /// Begins to watch. What is found to be changed goes into `aside`.
+    pub fn watch(&self, aside: &Path) -> Result<Watching, GitError> {
+        let mut state = State::default();
+        let (mut files, folders) = self.watched()?;
+        files.extend(self.pointers());
+        for (path, kind) in files {
+            state.keep(path, kind);
+        }
+        for folder in folders {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                state.keep(entry.path(), Kind::Hook);
+            }
+            state.folders.push(folder);
+        }
+        let watch = Arc::new(Watch { aside: aside.to_owned(), state: Mutex::new(state) });
+        WATCHES.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&watch));
+        Ok(Watching(watch))
+    }
+
+    /// Files that git reads, and folders of hooks; what is in the user's checkout is theirs, and lands like everything else.
+    fn watched(&self) -> Result<(Vec<(PathBuf, Kind)>, Vec<PathBuf>), GitError> {
+        let common = self.common_dir();
+        let mut files = Vec::new();
+        for name in ["config", "config.worktree"] {
+            files.push((common.join(name), Kind::Configuration));
+        }
+        for name in ["commondir", "info/attributes", "info/exclude", "info/grafts", "objects/info/alternates"] {
+            files.push((common.join(name), Kind::Plain));
+        }
+        files.extend(of_the_user());
+        let listed = self.program().args(["config", "--list", "--show-origin", "-z"]).run(&[0])?.stdout;
+        let listed: Vec<&[u8]> = listed.split(|b| *b == 0).collect();
+        let origins: BTreeSet<&[u8]> = listed.iter().filter_map(|part| part.strip_prefix(b"file:")).collect();
+        files.extend(origins.into_iter().map(|path| (common.join(as_path(path)), Kind::Configuration)));
+        let named = |key: &[u8]| {
+            let value = listed.iter().rev().find_map(|part| part.strip_prefix(key)?.strip_prefix(b"\n"))?;
+            Some(self.root().join(at_home(as_path(value))))
+        };
+        files.extend(
+            ["core.attributesfile", "core.excludesfile"]
+                .iter()
+                .filter_map(|key| Some((named(key.as_bytes())?, Kind::Plain))),
+        );
+        let folders = [Some(common.join("hooks")), named(b"core.hookspath")].into_iter().flatten();
+        let of_checkout = |path: &PathBuf| path.starts_with(self.root()) && !path.starts_with(common);
+        files.retain(|(path, _)| !of_checkout(path));
+        Ok((files, folders.filter(|path| !of_checkout(path)).collect()))
+    }
+
+    /// What ties the user's linked worktrees to the repository.
+    fn pointers(&self) -> Vec<(PathBuf, Kind)> {
+        let mut files = Vec::new();
+        for (name, at) in self.worktrees().unwrap_or_default() {
+            // A slot is checked before each use, and made anew.
+            if !name.starts_with("slot-") {
+                let admin = self.common_dir().join("worktrees").join(name);
+                files.push((at.join(".git"), Kind::Plain));
+                files.extend(["gitdir", "commondir"].map(|file| (admin.join(file), Kind::Plain)));
+                files.push((admin.join("config.worktree"), Kind::Configuration));
+            }
+        }
+        files
+    }
+}
+
+fn of_the_user() -> Vec<(PathBuf, Kind)> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let xdg = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".config")));
+    let mut files: Vec<_> = home.iter().map(|home| (home.join(".gitconfig"), Kind::Configuration)).collect();
+    for folder in xdg.iter().map(|xdg| xdg.join("git")) {
+        files.push((folder.join("config"), Kind::Configuration));
+        files.extend(["attributes", "ignore"].map(|name| (folder.join(name), Kind::Plain)));
+    }
+    files
+}
+
+/// As git takes a path in its configuration.
+fn at_home(path: PathBuf) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(below), Some(home)) => Path::new(&home).join(below),
+        _ => path,
+    }
+}
+
+fn as_path(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+/// Looks, and puts back what is not as it was. Called before every git process; starts none.
+pub(super) fn settle_all() -> Result<(), GitError> {
+    let watches = WATCHES.read().unwrap_or_else(PoisonError::into_inner).clone();
+    watches.iter().try_for_each(|watch| watch.settle())
+}
+
+impl Watching {
+    /// Looks now.
+    pub fn settle(&self) -> Result<(), GitError> {
+        self.0.settle()
+    }
+
+    /// From now on this worker may be the one who changes something.
+    pub fn worker_begins(&self, who: &str, whose: Whose) -> Result<(), GitError> {
+        self.0.settle()?;
+        self.0.state().spans.push(Span { who: who.to_owned(), whose, began: SystemTime::now(), ended: None });
+        Ok(())
+    }
+
+    /// The worker and all that it started are dead. Gives what was changed while it ran, and undone: what it alone may have
+    /// done, and what was not told yet of what several may have done.
+    pub fn worker_ended(&self, who: &str) -> Result<Vec<Tampering>, GitError> {
+        let settled = self.0.settle();
+        let mut state = self.0.state();
+        if let Some(span) = state.spans.iter_mut().find(|span| span.who == who && span.ended.is_none()) {
+            span.ended = Some(SystemTime::now());
+        }
+        let (its, others) =
+            state.found.drain(..).partition(|one: &Tampering| one.suspects.iter().any(|name| name == who));
+        state.found = others;
+        settled.map(|()| its)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        WATCHES.write().unwrap_or_else(PoisonError::into_inner).retain(|watch| !Arc::ptr_eq(watch, &self.0));
+    }
+}
+
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settle(&self) -> Result<(), GitError> {
+        let mut state = self.state();
+        state.meet_new_hooks();
+        let State { kept, spans, found, .. } = &mut *state;
+        for file in kept {
+            let Some(change) = file.changed()? else { continue };
+            let suspects = suspects(spans, change.at);
+            if suspects.is_empty() || file.is_harmless(&change) {
+                file.adopt(change);
+                continue;
+            }
+            private_dir(&self.aside).map_err(super::worktree::store)?;
+            let what = file.put_back(&self.aside)?;
+            found.push(Tampering { what, suspects });
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Keeps a file as it is now, and what a symlink there leads to.
+    fn keep(&mut self, path: PathBuf, kind: Kind) {
+        if let Ok(real) = std::fs::canonicalize(&path)
+            && real != path
+            && real.is_file()
+        {
+            self.keep_one(real, kind);
+        }
+        self.keep_one(path, kind);
+    }
+
+    fn keep_one(&mut self, path: PathBuf, kind: Kind) {
+        if !self.kept.iter().any(|kept| kept.path == path) {
+            self.kept.push(Kept::now(path, kind));
+        }
+    }
+
+    /// A hook that was not there when the watch began was absent then.
+    fn meet_new_hooks(&mut self) {
+        for folder in self.folders.clone() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if !self.kept.iter().any(|kept| kept.path == entry.path()) {
+                    self.kept.push(Kept::absent(entry.path(), Kind::Hook));
+                }
+            }
+        }
+    }
+}
+
+/// Whose deed it may be, of those who ran at that time; nobody's where the user's own command ran.
+fn suspects(spans: &[Span], at: SystemTime) -> Vec<String> {
+    let ran = |span: &&Span| at + TICK >= span.began && span.ended.is_none_or(|ended| at <= ended + TICK);
+    if spans.iter().filter(ran).any(|span| span.whose == Whose::Users) {
+        return Vec::new();
+    }
+    let names: BTreeSet<&String> = spans.iter().filter(ran).map(|span| &span.who).collect();
+    names.into_iter().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_are_suspected_who_ran_at_the_time() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let span = |who: &str, began, ended: Option<u64>| Span {
+            who: who.into(),
+            whose: Whose::Tickets,
+            began: at(began),
+            ended: ended.map(at),
+        };
+        let spans = [span("A", 10, Some(20)), span("B", 15, None), span("A", 30, None)];
+        assert_eq!(suspects(&spans, at(5)), [""; 0]);
+        assert_eq!(suspects(&spans, at(12)), ["A"]);
+        assert_eq!(suspects(&spans, at(17)), ["A", "B"]);
+        assert_eq!(suspects(&spans, at(25)), ["B"]);
+        assert_eq!(suspects(&spans, at(31)), ["A", "B"]);
+        let trusted = Span { whose: Whose::Users, ..span("C", 31, Some(32)) };
+        assert_eq!(suspects(&[span("A", 30, None), trusted], at(31)), [""; 0]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Starting an attempt's command as its run keeps workers: with what it is given, and with what it may write.
+//!
+//! What a confined worker commits is in a repository that was lent to it, and comes home here. Knows nothing of what an
+//! attempt makes of the end.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::git::{GitError, Whose};
+use crate::plan::CommandLine;
+use crate::process::{self, Confinement, Ended, How, Spec};
+use crate::run::attempt::{Attempt, Desk};
+use crate::run::brief::{Stand, environment};
+use crate::run::guard::Judgement;
+use crate::run::leash::Phase;
+use crate::worktree::SlotError;
+
+/// Bytes of one attempt's output that are kept, half from its head and half from its tail.
+const LOG_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How a command ended, whether what was lent to it came back, and what it tampered with.
+pub(super) struct Ran {
+    pub(super) ended: Ended,
+    pub(super) returned: Result<(), SlotError>,
+    pub(super) judgement: Judgement,
+}
+
+impl Desk<'_> {
+    /// Runs a command of the ticket, or the set-up, to its end.
+    pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Ran {
+        let spec = self.spec(command, phase);
+        let spec = if self.shop.kept.by_kernel() { self.confined(spec, phase) } else { Ok(spec) };
+        let spec = spec.and_then(|spec| self.guard_begins(phase).map(|()| spec).map_err(|error| error.to_string()));
+        let ended = match spec {
+            Ok(spec) => self.execute(spec, phase),
+            Err(reason) => not_started(reason),
+        };
+        // Before anything of the worktree is used.
+        let judged = self.guard_ends();
+        let returned = self.returned(phase);
+        match judged {
+            Ok(judgement) => Ran { ended, returned, judgement },
+            Err(error) => Ran { ended, returned: returned.and(Err(error.into())), judgement: Judgement::default() },
+        }
+    }
+
+    /// Only the worker's own commits are its work: those of a check or of the set-up are not.
+    fn returned(&self, phase: Phase) -> Result<(), SlotError> {
+        let (slots, slot) = (&self.shop.slots, self.attempt.slot);
+        match phase {
+            _ if !self.shop.kept.by_kernel() => Ok(()),
+            Phase::Running => slots.take_back(slot),
+            _ => slots.discard_lent(slot),
+        }
+    }
+
+    fn guard_begins(&self, phase: Phase) -> Result<(), GitError> {
+        let Some(guard) = &self.shop.guard else { return Ok(()) };
+        let whose = if phase == Phase::SettingUp { Whose::Users } else { Whose::Tickets };
+        let Attempt { ticket, slot, .. } = self.attempt;
+        guard.worker_begins(&ticket.id, whose, *slot, (&self.worktree, &self.shop.slots.name(*slot)))
+    }
+
+    fn guard_ends(&self) -> Result<Judgement, GitError> {
+        let Some(guard) = &self.shop.guard else { return Ok(Judgement::default()) };
+        guard.worker_ended(self.attempt.slot, &self.shop.queue)
+    }
+
+    fn confined(&self, mut spec: Spec, phase: Phase) -> Result<Spec, String> {
+        let mut own = self.shop.slots.lend(self.attempt.slot).map_err(|error| error.to_string())?;
+        if let Some(temporary) = own.last() {
+            spec.env.extend(["TMPDIR", "TMP", "TEMP"].map(|name| (OsString::from(name), temporary.into())));
+        }
+        if phase == Phase::Running {
+            own.push(self.folder.make_message(self.attempt.number).map_err(|error| error.to_string())?);
+        }
+        spec.confinement = self.shop.kept.confinement(own);
+        Ok(spec)
+    }
+
+    fn spec(&self, command: &CommandLine, phase: Phase) -> Spec {
+        let Attempt { ticket, slot, .. } = self.attempt;
+        let stand = self.stand();
+        let mut env = environment(ticket, &self.folder, &stand);
+        if phase == Phase::SettingUp {
+            env.extend(self.setup_environment(stand.port()));
+        }
+        let record = &self.shop.record;
+        let log = match phase {
+            Phase::SettingUp => record.setup_log_path(*slot),
+            Phase::Checking => record.check_log_path(&ticket.id, self.attempt.number),
+            Phase::Running | Phase::Saving => record.log_path(&ticket.id, self.attempt.number),
+        };
+        Spec {
+            command: command.clone(),
+            cwd: self.worktree.clone(),
+            env,
+            stdin: (phase == Phase::Running).then(|| self.folder.prompt()),
+            log,
+            log_limit: LOG_LIMIT,
+            timeout: ticket.timeout_s.or(self.shop.settings.timeout_s).map(Duration::from_secs),
+            grace: self.shop.settings.grace(),
+            confinement: Confinement::Free,
+            shim: self.shop.shim.clone(),
+        }
+    }
+
+    fn stand(&self) -> Stand<'_> {
+        Stand {
+            run: self.shop.record.id(),
+            attempt: self.attempt.number,
+            slot: self.attempt.slot,
+            base: &self.base,
+            worktree: &self.worktree,
+            root: self.shop.repo.checkout().unwrap_or(self.shop.repo.root()),
+            port_base: self.shop.settings.port_base,
+        }
+    }
+
+    fn execute(&self, spec: Spec, phase: Phase) -> Ended {
+        let leash = &self.attempt.leash;
+        match process::start(&spec) {
+            Ok(worker) => {
+                leash.enter(phase);
+                leash.attach(worker.stopper(), worker.pulse());
+                worker.wait()
+            }
+            Err(error) => not_started(error.to_string()),
+        }
+    }
+}
+
+fn not_started(reason: String) -> Ended {
+    Ended { how: How::NotStarted(reason), seconds: 0.0, tail: String::new(), leak: None, log_trouble: None }
+}
+
+/// What a confined worker may write besides what is its own, home by home.
+#[must_use]
+pub fn at_home(paths: &[String], home: Option<PathBuf>) -> Vec<PathBuf> {
+    let expand = |path: &String| match (path.strip_prefix("~/"), &home) {
+        (Some(below), Some(home)) => Some(home.join(below)),
+        (Some(_), None) => None,
+        (None, _) => Some(PathBuf::from(path)),
+    };
+    paths.iter().filter_map(expand).collect()
+}
