@@ -172,9 +172,20 @@ fn records(bytes: &[u8], tree: Id) -> impl Iterator<Item = Option<(&[u8], Item)>
     })
 }
 
+/// The mode that git takes one for: old trees have others too, and git writes none of them again.
+fn canonical(mode: u32) -> u32 {
+    match mode & 0o170_000 {
+        0o100_000 if mode & 0o100 != 0 => 0o100_755,
+        0o100_000 => 0o100_644,
+        TREE => TREE,
+        LINK => LINK,
+        _ => SUBMODULE,
+    }
+}
+
 fn record(bytes: &[u8], length: usize) -> Option<(&[u8], Item, &[u8])> {
     let space = bytes.iter().position(|byte| *byte == b' ')?;
-    let mode = u32::from_str_radix(std::str::from_utf8(&bytes[..space]).ok()?, 8).ok()?;
+    let mode = canonical(u32::from_str_radix(std::str::from_utf8(&bytes[..space]).ok()?, 8).ok()?);
     let rest = &bytes[space + 1..];
     let end = rest.iter().position(|byte| *byte == 0)?;
     let (name, rest) = (&rest[..end], &rest[end + 1..]);

@@ -143,20 +143,25 @@ impl Laying<'_> {
         }
     }
 
-    /// What both removed, one of them may have renamed.
+    /// What both sides did alike. What both removed, one of them may have renamed; and git looks into a folder that both
+    /// changed or added, and writes it anew, so that it must be as git writes it.
     fn removes_nothing(&self, base: Option<&Record<'_>>, both: Option<&Record<'_>>) -> Result<(), Stop> {
         match (base, both) {
-            (None, _) => Ok(()),
-            (Some(_), None) => Err(Stop::AskGit),
-            (Some(base), Some(both)) if base.is_tree() && both.is_tree() => {
-                match changes(self.reader, base.id(), both.id())? {
-                    Some(changes) if !changes.removes() => Ok(()),
-                    _ => Err(Stop::AskGit),
-                }
+            (Some(base), Some(both)) if base.bytes == both.bytes => Ok(()),
+            (_, Some(both)) if both.is_tree() && base.is_none_or(Record::is_tree) => {
+                self.removes_nothing_in(base.map(Record::id), both.id())
             }
+            (None, Some(_)) => Ok(()),
             (Some(base), Some(both)) if base.kind == both.kind => Ok(()),
             _ => Err(Stop::AskGit),
         }
+    }
+
+    fn removes_nothing_in(&self, base: Option<Oid>, both: Oid) -> Result<(), Stop> {
+        let (base, both) = (base.map(|base| self.reader.read(base)).transpose()?, self.reader.read(both)?);
+        let base = base.as_deref().map_or(Some(Vec::new()), records).ok_or(Stop::AskGit)?;
+        let both = records(&both).ok_or(Stop::AskGit)?;
+        side_by_side([&base, &both]).try_for_each(|[base, both]| self.removes_nothing(base, both))
     }
 }
 

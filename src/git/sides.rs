@@ -25,10 +25,6 @@ impl Sides {
         self.adds
     }
 
-    pub(super) fn removes(self) -> bool {
-        self.removes
-    }
-
     pub(super) fn and(self, other: Self) -> Self {
         Self { adds: self.adds || other.adds, removes: self.removes || other.removes }
     }

@@ -77,6 +77,35 @@ pub(crate) fn changed(files: &Files, dice: &mut Dice) -> Files {
     without_clashes(files)
 }
 
+/// A folder gets another name, with everything in it or most of it; gives its old name, too.
+pub(crate) fn moved(files: &Files, dice: &mut Dice) -> (Files, &'static str) {
+    let mut files = files.clone();
+    let is_used = |folder: &&&str| files.keys().any(|path| path.starts_with(folder.as_bytes()));
+    let used: Vec<&str> = FOLDERS[2..].iter().filter(is_used).copied().collect();
+    let folder = if used.is_empty() { FOLDERS[2] } else { dice.pick(&used) };
+    move_folder(&mut files, folder, dice);
+    (without_clashes(files), folder)
+}
+
+/// Something happens in a folder: mostly a new file.
+pub(crate) fn touched(files: &Files, folder: &str, dice: &mut Dice) -> Files {
+    let mut files = files.clone();
+    let inside: Vec<Vec<u8>> = files.keys().filter(|path| path.starts_with(folder.as_bytes())).cloned().collect();
+    match dice.below(4) {
+        2 if !inside.is_empty() => drop(files.remove(&inside[dice.below(inside.len())])),
+        3 if !inside.is_empty() => {
+            let path = &inside[dice.below(inside.len())];
+            let item = edited(&files[path], dice);
+            files.insert(path.clone(), item);
+        }
+        _ => {
+            let path = [folder.as_bytes(), dice.pick(&NAMES), b".new"].concat();
+            files.insert(path, Item { mode: PLAIN, content: lines(dice) });
+        }
+    }
+    without_clashes(files)
+}
+
 /// What a careless person makes of a merge: theirs where they changed something, else ours.
 pub(crate) fn joined([base, ours, theirs]: [&Files; 3]) -> Files {
     let mut files = ours.clone();
@@ -104,7 +133,10 @@ fn change(files: &mut Files, path: &[u8], dice: &mut Dice) {
             let content = if dice.one_in(2) { edited(&item, dice) } else { item };
             files.insert(fresh_path(dice), content);
         }
-        14 | 15 => move_folder(files, dice),
+        14 | 15 => {
+            let folder = dice.pick(&FOLDERS[2..]);
+            move_folder(files, folder, dice);
+        }
         16 => {
             let mode = if item.mode == PLAIN { "100755" } else { PLAIN };
             files.insert(path.to_vec(), Item { mode, ..with_text(item) });
@@ -209,9 +241,8 @@ fn with_text(item: Item) -> Item {
     Item { mode: if is_file { item.mode } else { PLAIN }, content: item.content }
 }
 
-/// A folder gets another name, with everything in it or most of it.
-fn move_folder(files: &mut Files, dice: &mut Dice) {
-    let from = dice.pick(&FOLDERS[2..]).as_bytes();
+fn move_folder(files: &mut Files, folder: &str, dice: &mut Dice) {
+    let from = folder.as_bytes();
     let to = dice.pick(&["moved/", "src/", "lib/", "lib2/", "away/deep/", ""]).as_bytes();
     let paths: Vec<Vec<u8>> = files.keys().filter(|path| path.starts_with(from)).cloned().collect();
     for path in paths {

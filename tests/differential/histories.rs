@@ -4,7 +4,7 @@ use git_wave::queue::Strategy;
 
 use crate::common::TestRepo;
 use crate::dice::Dice;
-use crate::files::{Files, base, changed, joined};
+use crate::files::{Files, base, changed, joined, moved, touched};
 use crate::import::{Importer, Mark};
 
 /// What is to land; `Id` is a commit, by number or by name.
@@ -35,7 +35,7 @@ impl<Id> History<Id> {
 
 type Shape = fn(&mut Maker) -> (Mark, Vec<(Option<Mark>, Mark)>);
 
-const SHAPES: [(&str, Shape); 12] = [
+const SHAPES: [(&str, Shape); 14] = [
     ("fork", |make| make.fork(1, 1)),
     ("fork", |make| make.fork(1, 1)),
     ("several", |make| make.fork(2, 3)),
@@ -43,6 +43,8 @@ const SHAPES: [(&str, Shape); 12] = [
     ("fast-forward", |make| make.fork(0, 2)),
     ("chain", Maker::chain),
     ("chain", Maker::chain),
+    ("moved folder", Maker::moved_folder),
+    ("moved folder", Maker::moved_folder),
     ("criss-cross", Maker::criss_cross),
     ("holds a merge", Maker::holds_a_merge),
     ("stacked", Maker::stacked),
@@ -122,8 +124,11 @@ impl Maker {
         (0..count).fold(below.clone(), |at, _| self.step(&at))
     }
 
+    /// At times the other side is merged in name only.
     fn merge(&mut self, base: &Commit, ours: &Commit, theirs: &Commit) -> Commit {
-        let files = joined([&base.files, &ours.files, &theirs.files]);
+        let is_dropped = self.dice.one_in(4);
+        let theirs_files = if is_dropped { &base.files } else { &theirs.files };
+        let files = joined([&base.files, &ours.files, theirs_files]);
         let files = if self.dice.one_in(3) { changed(&files, &mut self.dice) } else { files };
         self.commit(files, &[ours.mark, theirs.mark])
     }
@@ -150,6 +155,22 @@ impl Maker {
             made.push(head);
         }
         (tip.mark, candidates)
+    }
+
+    /// One side moves a folder in which the other does something; on the target, or both in the queue.
+    fn moved_folder(&mut self) -> (Mark, Vec<(Option<Mark>, Mark)>) {
+        let root = self.root();
+        let (files, folder) = moved(&root.files, &mut self.dice);
+        let one = self.commit(files, &[root.mark]);
+        let files = touched(&root.files, folder, &mut self.dice);
+        let two = self.commit(files, &[root.mark]);
+        let (one, two) = if self.dice.one_in(2) { (one, two) } else { (two, one) };
+        if self.dice.one_in(2) {
+            return (one.mark, vec![(None, two.mark)]);
+        }
+        // On a tip that has done something else, so that a chain begins with what is known of it.
+        let (tip, other) = (self.step(&root), self.step(&root));
+        (tip.mark, vec![(None, other.mark), (None, one.mark), (None, two.mark)])
     }
 
     /// Two lines that merged each other: several merge bases.

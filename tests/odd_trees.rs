@@ -1,0 +1,138 @@
+//! Trees that git itself would not have written: what lands is what git makes of them, not what they were.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::TestRepo;
+use git_wave::git::Repository;
+use git_wave::names::{BranchRef, CommitId, TicketId};
+use git_wave::plan::Priority;
+use git_wave::queue::{Change, Landing, NewEntry, Processing, Queue, Strategy, Told};
+
+impl TestRepo {
+    fn hashed(&self, kind: &str, bytes: &[u8]) -> String {
+        self.write(".git/raw", bytes);
+        self.git(&["hash-object", "-t", kind, "-w", "--literally", ".git/raw"])
+    }
+
+    /// A tree with exactly these records, whatever git thinks of them.
+    fn raw_tree(&self, records: &[(&str, &str, &str)]) -> String {
+        let mut bytes = Vec::new();
+        for (mode, name, id) in records {
+            bytes.extend(format!("{mode} {name}\0").into_bytes());
+            bytes.extend((0..20).map(|n| u8::from_str_radix(&id[2 * n..2 * n + 2], 16).unwrap()));
+        }
+        self.hashed("tree", &bytes)
+    }
+}
+
+/// What a side does beside having one or another folder `d`.
+#[derive(Clone, Copy, Debug)]
+enum Beside {
+    Nothing,
+    Adds(&'static str),
+    Removes,
+}
+
+/// A repository with every folder that a side may have.
+struct Odd {
+    repo: TestRepo,
+    folders: Vec<Option<String>>,
+    blob: String,
+}
+
+impl Odd {
+    fn new() -> Self {
+        let repo = TestRepo::new();
+        let (one, two) = (repo.hashed("blob", b"one\n"), repo.hashed("blob", b"two\n"));
+        let empty = repo.raw_tree(&[]);
+        let inner = repo.raw_tree(&[("100664", "deep", &one)]);
+        let folders = vec![
+            None,
+            Some(repo.raw_tree(&[("100664", "a", &one), ("100644", "b", &one)])),
+            Some(repo.raw_tree(&[("100644", "a", &one), ("040000", "empty", &empty), ("100644", "f", &two)])),
+            Some(repo.raw_tree(&[("100644", "a", &one), ("100644", "c", &two), ("40000", "inner", &inner)])),
+            Some(repo.raw_tree(&[("100644", "a", &one), ("100644", "c", &two)])),
+        ];
+        Self { repo, folders, blob: one }
+    }
+
+    fn commit(&self, folder: usize, beside: Beside, parent: Option<&str>) -> String {
+        let readme = (!matches!(beside, Beside::Removes)).then_some(("100644", "README", self.blob.as_str()));
+        let folder = self.folders[folder].as_deref().map(|id| ("40000", "d", id));
+        let more = if let Beside::Adds(name) = beside { Some(("100644", name, self.blob.as_str())) } else { None };
+        let tree = self.repo.raw_tree(&[readme, folder, more].into_iter().flatten().collect::<Vec<_>>());
+        let args: Vec<&str> = parent.into_iter().flat_map(|parent| ["-p", parent]).collect();
+        self.repo.git(&[&["commit-tree", &tree, "-m", "made"], args.as_slice()].concat())
+    }
+
+    fn land(&self, queue: &Queue, name: &str, ours: &str, theirs: &str) -> Landing {
+        let target = BranchRef::from_branch(name);
+        self.repo.git(&["update-ref", target.as_str(), ours]);
+        let new = NewEntry {
+            key: None,
+            ticket: TicketId::new(name),
+            title: None,
+            run: None,
+            target: target.clone(),
+            base: None,
+            head: CommitId::new(theirs),
+            message: None,
+            priority: Priority::default(),
+            strategy: Strategy::Squash,
+            change: Change::Apply,
+        };
+        queue.add(new).unwrap();
+        let mut landing = None;
+        let how = Processing { wait: Duration::ZERO, approve: None, give_up: &|| false };
+        let mut tell = |told| match told {
+            Told::Outcome(outcome) => landing = Some(outcome.landing),
+            other => panic!("{other:?}"),
+        };
+        queue.process(&target, &how, &mut tell).unwrap();
+        landing.unwrap()
+    }
+}
+
+#[test]
+fn folders_that_git_would_have_written_otherwise_land_as_git_writes_them() {
+    let odd = Odd::new();
+    let queue = Queue::open(&Repository::discover(odd.repo.root()).unwrap()).unwrap();
+    let mut seen = BTreeSet::new();
+    let all = 0..odd.folders.len();
+    // Without the folder, and with one that holds an odd one.
+    for base in [0, 3] {
+        let from = odd.commit(base, Beside::Nothing, None);
+        let side =
+            |beside: Beside| all.clone().map(|folder| odd.commit(folder, beside, Some(&from))).collect::<Vec<_>>();
+        let (all_ours, mut all_theirs) = (side(Beside::Adds("ours")), side(Beside::Adds("theirs")));
+        all_theirs.extend(side(Beside::Removes));
+        for (n, ours) in all_ours.iter().enumerate() {
+            for (m, theirs) in all_theirs.iter().enumerate() {
+                let name = format!("{base}-{n}-{m}");
+                let landing = odd.land(&queue, &name, ours, theirs);
+                seen.insert(judged(&odd.repo, &name, (ours, theirs), &landing));
+            }
+        }
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["conflict", "git", "overlay"], "of every kind");
+}
+
+fn judged(repo: &TestRepo, name: &str, (ours, theirs): (&str, &str), landing: &Landing) -> &'static str {
+    let expected = repo.try_git(&["merge-tree", "--write-tree", "--name-only", "--no-messages", ours, theirs]);
+    let expected: Vec<&str> = expected.stdout.lines().collect();
+    match landing {
+        Landing::Landed { tree, landed_by, .. } => {
+            assert_eq!([tree.as_str()], *expected, "{name} by {landed_by:?}");
+            if *landed_by == git_wave::event::LandedBy::Overlay { "overlay" } else { "git" }
+        }
+        Landing::Deferred(deferral) => {
+            assert_eq!(deferral.paths, expected[1..], "{name}");
+            "conflict"
+        }
+        other => panic!("{name}: {other:?}"),
+    }
+}
