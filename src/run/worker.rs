@@ -4,7 +4,6 @@
 //! attempt makes of the end.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::git::{GitError, Whose};
@@ -33,7 +32,7 @@ impl Desk<'_> {
         let spec = if self.shop.kept.by_kernel() { self.confined(spec, phase) } else { Ok(spec) };
         let spec = spec.and_then(|spec| self.guard_begins(phase).map(|()| spec).map_err(|error| error.to_string()));
         let ended = match spec {
-            Ok(spec) => self.execute(spec, phase),
+            Ok(spec) => self.execute(&spec, phase),
             Err(reason) => not_started(reason),
         };
         // Before anything of the worktree is used.
@@ -75,7 +74,7 @@ impl Desk<'_> {
         if phase == Phase::Running {
             own.push(self.folder.make_message(self.attempt.number).map_err(|error| error.to_string())?);
         }
-        spec.confinement = self.shop.kept.confinement(own);
+        spec.confinement = self.shop.kept.confinement(&own);
         Ok(spec)
     }
 
@@ -118,9 +117,9 @@ impl Desk<'_> {
         }
     }
 
-    fn execute(&self, spec: Spec, phase: Phase) -> Ended {
+    fn execute(&self, spec: &Spec, phase: Phase) -> Ended {
         let leash = &self.attempt.leash;
-        match process::start(&spec) {
+        match process::start(spec) {
             Ok(worker) => {
                 leash.enter(phase);
                 leash.attach(worker.stopper(), worker.pulse());
@@ -133,15 +132,4 @@ impl Desk<'_> {
 
 fn not_started(reason: String) -> Ended {
     Ended { how: How::NotStarted(reason), seconds: 0.0, tail: String::new(), leak: None, log_trouble: None }
-}
-
-/// What a confined worker may write besides what is its own, home by home.
-#[must_use]
-pub fn at_home(paths: &[String], home: Option<PathBuf>) -> Vec<PathBuf> {
-    let expand = |path: &String| match (path.strip_prefix("~/"), &home) {
-        (Some(below), Some(home)) => Some(home.join(below)),
-        (Some(_), None) => None,
-        (None, _) => Some(PathBuf::from(path)),
-    };
-    paths.iter().filter_map(expand).collect()
 }
