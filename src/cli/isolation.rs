@@ -2,11 +2,11 @@
 //!
 //! Knows nothing of how a worker is isolated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::process::{LandlockReach, Means};
-use crate::run::{CACHES, Demand, Isolation, Level, Network, at_home};
+use crate::run::{CACHES, Demand, Isolation, Level, Network};
 
 /// How far workers are kept apart.
 #[derive(clap::Args, Debug, Default)]
@@ -21,13 +21,16 @@ pub(crate) struct Apart {
     /// Whether workers reach the network: allow (the default) or deny. Landlock denies TCP, bwrap everything
     #[arg(long, value_name = "ALLOW", help_heading = "Isolation")]
     pub(crate) network: Option<Network>,
-    /// Let isolated workers write to this file or folder too (may be repeated)
+    /// Let isolated workers write to this file or folder too (may be repeated). They write to what is theirs and, unless
+    /// [isolation] writable lists others, to what exists of ~/.cache, ~/.cargo/{registry,git,.package-cache*,.global-cache},
+    /// ~/.npm, ~/.yarn, ~/.local/share/{pnpm,opencode}, ~/.gradle, ~/.m2, ~/.ivy2, ~/go/pkg, ~/.claude, ~/.claude.json,
+    /// ~/.codex, ~/.gemini and /dev/shm
     #[arg(long, value_name = "PATH", help_heading = "Isolation")]
     pub(crate) writable: Vec<PathBuf>,
 }
 
 /// What is asked for.
-pub(crate) fn isolation(args: &Apart, config: &Config, cwd: &std::path::Path) -> Isolation {
+pub(crate) fn isolation(args: &Apart, config: &Config, cwd: &Path) -> Isolation {
     let required = args.require_isolation || config.value("isolation.require").unwrap_or(false);
     let demand = if required { Demand::Required } else { Demand::Preferred };
     let network = args.network.or_else(|| config.value("isolation.network")).unwrap_or_default();
@@ -37,15 +40,24 @@ pub(crate) fn isolation(args: &Apart, config: &Config, cwd: &std::path::Path) ->
     Isolation { level, demand, network, writable: writable(args, config, cwd) }
 }
 
-fn writable(args: &Apart, config: &Config, cwd: &std::path::Path) -> Vec<PathBuf> {
+fn writable(args: &Apart, config: &Config, cwd: &Path) -> Vec<PathBuf> {
     let configured = config.sourced("isolation.writable").map(|found| found.value.as_str());
     let listed: Vec<String> = match configured {
         Some(paths) => paths.split(':').filter(|path| !path.is_empty()).map(str::to_owned).collect(),
         None => CACHES.iter().map(|path| (*path).to_owned()).collect(),
     };
-    let mut paths = at_home(&listed, std::env::var_os("HOME").map(PathBuf::from));
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let mut paths: Vec<PathBuf> = listed.iter().filter_map(|path| at_home(path, home.as_deref())).collect();
     paths.extend(args.writable.iter().map(|path| cwd.join(path)));
     paths
+}
+
+/// A path as people write it; none where it is in a home and there is no home.
+fn at_home(path: &str, home: Option<&Path>) -> Option<PathBuf> {
+    match path.strip_prefix("~/") {
+        Some(below) => Some(home?.join(below)),
+        None => Some(PathBuf::from(path)),
+    }
 }
 
 /// What this machine can isolate with, in one line; and whether it can at all.

@@ -35,7 +35,9 @@ pub(super) fn command_line(program: &Path, bounds: &Bounds, argv: &[OsString]) -
         add(&["--unshare-net".as_ref()]);
     }
     // Where a symlink leads is what is mounted; what is not there is nothing to be mounted.
-    for path in bounds.writable.iter().filter_map(|path| std::fs::canonicalize(path).ok()) {
+    let writable = bounds.writable.iter().filter_map(|path| std::fs::canonicalize(path).ok());
+    // It has devices and shared memory of its own.
+    for path in writable.filter(|path| !path.starts_with("/dev")) {
         add(&["--bind".as_ref(), path.as_ref(), path.as_ref()]);
     }
     add(&["--".as_ref()]);

@@ -63,7 +63,7 @@ fn restrict(bounds: &Bounds) -> Result<RulesetStatus, RulesetError> {
             rules = rules.scope(Scope::AbstractUnixSocket)?;
         }
     }
-    let writable = bounds.writable.iter().map(|path| path.as_path());
+    let writable = bounds.writable.iter().map(std::path::PathBuf::as_path);
     let devices = DEVICES.iter().map(std::path::Path::new);
     let rules = rules.create()?.add_rules(path_beneath_rules(writable.chain(devices), granted()))?;
     Ok(rules.restrict_self()?.ruleset)

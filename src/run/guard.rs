@@ -91,7 +91,7 @@ impl Guard {
         self.look_at_branches(&mut live, &mut warnings)?;
         match queue.hold_again() {
             Ok(names) => {
-                warnings.extend(names.iter().map(|name| format!("somebody removed or moved {name}; it is back")))
+                warnings.extend(names.iter().map(|name| format!("somebody removed or moved {name}; it is back")));
             }
             Err(error) => warnings.push(format!("whether our refs are whole is unknown: {error}")),
         }

@@ -156,7 +156,7 @@ impl Kept {
     }
 
     /// The confinement of a worker that has to write to `own`.
-    pub(crate) fn confinement(&self, own: Vec<PathBuf>) -> Confinement {
+    pub(crate) fn confinement(&self, own: &[PathBuf]) -> Confinement {
         let bounds = |network: Network, more: &[PathBuf]| {
             let writable = own.iter().chain(more).cloned().collect();
             let network = if network == Network::Deny { Reach::Denied } else { Reach::Allowed };
@@ -215,7 +215,8 @@ impl FromStr for Network {
 }
 
 /// What confined workers may write to in the user's home unless it is configured: caches of tools, which may be emptied at any
-/// time, and the folders that agents keep their sessions and logins in. Nothing that a shell or git reads.
+/// time, the folders that agents keep their sessions and logins in, and the memory that processes share (Python's locks are
+/// there). Nothing that a shell or git reads.
 pub const CACHES: &[&str] = &[
     "~/.cache",
     "~/.cargo/registry",
@@ -235,6 +236,7 @@ pub const CACHES: &[&str] = &[
     "~/.codex",
     "~/.gemini",
     "~/.local/share/opencode",
+    "/dev/shm",
 ];
 
 #[cfg(test)]

@@ -51,4 +51,3 @@ pub use resume::{Resumed, reopen, resume};
 pub use settings::{Mode, OnConflict, Parallel, Settings, Worktrees};
 pub use start::{RunError, Start, check, preview, start};
 pub use undo::{Undoing, Undone, undo};
-pub use worker::at_home;

@@ -4,7 +4,6 @@
 //! attempt makes of the end.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::git::{GitError, Whose};
@@ -80,7 +79,7 @@ impl Desk<'_> {
         if phase == Phase::Running {
             own.push(self.folder.make_message(self.attempt.number).map_err(|error| error.to_string())?);
         }
-        spec.confinement = self.shop.kept.confinement(own);
+        spec.confinement = self.shop.kept.confinement(&own);
         Ok(spec)
     }
 
@@ -137,15 +136,4 @@ impl Desk<'_> {
 
 fn not_started(reason: String) -> Ended {
     Ended { how: How::NotStarted(reason), seconds: 0.0, tail: String::new(), leak: None, log_trouble: None }
-}
-
-/// What a confined worker may write besides what is its own, home by home.
-#[must_use]
-pub fn at_home(paths: &[String], home: Option<PathBuf>) -> Vec<PathBuf> {
-    let expand = |path: &String| match (path.strip_prefix("~/"), &home) {
-        (Some(below), Some(home)) => Some(home.join(below)),
-        (Some(_), None) => None,
-        (None, _) => Some(PathBuf::from(path)),
-    };
-    paths.iter().filter_map(expand).collect()
 }

@@ -25,6 +25,9 @@ static WATCHES: RwLock<Vec<Arc<Watch>>> = RwLock::new(Vec::new());
 /// The kernel stamps files by a clock that may be behind by a tick.
 const TICK: Duration = Duration::from_millis(20);
 
+/// Files, and what each is to git.
+type Files = Vec<(PathBuf, Kind)>;
+
 /// Something that was changed while workers ran, and was undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tampering {
@@ -91,7 +94,7 @@ impl Repository {
     }
 
     /// Files that git reads, and folders of hooks; what is in the user's checkout is theirs, and lands like everything else.
-    fn watched(&self) -> Result<(Vec<(PathBuf, Kind)>, Vec<PathBuf>), GitError> {
+    fn watched(&self) -> Result<(Files, Vec<PathBuf>), GitError> {
         let common = self.common_dir();
         let mut files = Vec::new();
         for name in ["config", "config.worktree"] {
@@ -121,7 +124,7 @@ impl Repository {
     }
 
     /// What ties the user's linked worktrees to the repository.
-    fn pointers(&self) -> Vec<(PathBuf, Kind)> {
+    fn pointers(&self) -> Files {
         let mut files = Vec::new();
         for (name, at) in self.worktrees().unwrap_or_default() {
             // A slot is checked before each use, and made anew.
@@ -136,7 +139,7 @@ impl Repository {
     }
 }
 
-fn of_the_user() -> Vec<(PathBuf, Kind)> {
+fn of_the_user() -> Files {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let xdg = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".config")));
     let mut files: Vec<_> = home.iter().map(|home| (home.join(".gitconfig"), Kind::Configuration)).collect();
