@@ -79,7 +79,7 @@ while ! [ -e ../enough ]; do
   echo $n > by-hand; git add by-hand
   git commit -q -m "by hand $n" -- by-hand 2>/dev/null && echo "by hand $n" >> ../committed
   (cd ../mine; echo $n > m; git add m; git commit -qm "mine $n"; git commit -q --amend -m "mine, amended $n"; git rebase -q main) 2>> ../rebasing || (cd ../mine; git rebase --abort)
-  git fetch -q origin; git pack-refs --all; git gc -q --prune=now
+  git fetch -q origin; git pack-refs --all; git gc -q
   [ $n = 1 ] && echo > ../at-work
 done
 "#;

@@ -127,25 +127,16 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The exit code; an end by a signal is one, so that a shell's loop or a script's trap sees what it was.
+    /// The exit code.
     pub(crate) fn code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Unfinished => ExitCode::from(1),
             Self::Refused => ExitCode::from(3),
             Self::Invalid => ExitCode::from(2),
-            Self::Signal(number) => {
-                end_by(number);
-                ExitCode::from(128 + number)
-            }
+            Self::Signal(number) => ExitCode::from(128 + number),
         }
     }
-}
-
-/// Ends this process by the signal's own doing. Returns only if that is impossible.
-fn end_by(signal: u8) {
-    let _ = std::io::stdout().flush();
-    let _ = signal_hook::low_level::emulate_default_handler(i32::from(signal));
 }
 
 /// What kind of error it is; decides the exit code.

@@ -19,7 +19,6 @@ mod history;
 mod hunks;
 mod id;
 mod identity;
-mod kept;
 mod lent;
 mod litter;
 mod log;

@@ -13,7 +13,6 @@ use git2::{ObjectType, Oid};
 use sha1::{Digest, Sha1};
 
 use super::GitError;
-use super::kept::{Kept, fresh_name};
 use super::objects::MadeObject;
 use crate::store::{state_dir, sync_dir};
 
@@ -22,6 +21,7 @@ const LARGE: u64 = 1 << 31;
 
 /// A pack in memory.
 pub(super) struct Pack {
+    name: String,
     pack: Vec<u8>,
     index: Vec<u8>,
 }
@@ -48,30 +48,27 @@ impl Pack {
         }
         let checksum = seal(&mut pack);
         places.sort_unstable_by_key(|place| place.id);
-        Ok(Self { index: index(&places, &checksum), pack })
+        Ok(Self { name: hex(&checksum), index: index(&places, &checksum), pack })
     }
 
     /// Written where nothing has to last.
     pub(super) fn show(&self, folder: &Path) -> Result<(), GitError> {
         std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
-        let name = fresh_name();
         for (ending, bytes) in [("pack", &self.pack), ("idx", &self.index)] {
-            let file = folder.join(format!("{name}.{ending}"));
+            let file = folder.join(format!("pack-{}.{ending}", self.name));
             std::fs::write(&file, bytes).map_err(|source| GitError::io(&file, source))?;
         }
         Ok(())
     }
 
     /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there. Durable
-    /// when this returns, and kept until a ref holds what is in it.
-    pub(super) fn write(&self, staging: &Path, store: &Path, kept: &mut Kept) -> Result<(), GitError> {
+    /// when this returns.
+    pub(super) fn write(&self, staging: &Path, store: &Path) -> Result<(), GitError> {
         state_dir(staging).map_err(super::worktree::store)?;
         std::fs::create_dir_all(store).map_err(|source| GitError::io(store, source))?;
-        let name = fresh_name();
-        kept.add(&store.join(&name))?;
         // The index last: a pack counts from when its index is there.
         for (ending, bytes) in [("pack", &self.pack), ("idx", &self.index)] {
-            let file = format!("{name}.{ending}");
+            let file = format!("pack-{}.{ending}", self.name);
             let (from, to) = (staging.join(&file), store.join(&file));
             write_synced(&from, bytes)?;
             std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
@@ -160,6 +157,10 @@ fn index(places: &[Place], pack: &[u8; 20]) -> Vec<u8> {
     index.extend_from_slice(pack);
     seal(&mut index);
     index
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use git2::{ObjectType, Oid};
 
 use super::differences::{self, Differences, Item};
-use super::kept::Kept;
 use super::objects::{Made, Reader};
 use super::overlay::Known;
 use super::pack::Pack;
@@ -22,8 +21,6 @@ pub(super) struct Library {
     pub(super) repo: git2::Repository,
     /// Where packs are written before they are moved into the store.
     pub(super) staging: PathBuf,
-    /// Dropped with the session, when refs hold what it wrote.
-    kept: RefCell<Kept>,
     pub(super) made: Made,
     /// Opened when git is first asked.
     pub(super) apart: OnceCell<Quarantine>,
@@ -56,7 +53,6 @@ impl Library {
             repo,
             staging: staging.to_owned(),
             made: Made::default(),
-            kept: RefCell::default(),
             apart: OnceCell::new(),
             overlay_allowed,
             known: RefCell::default(),
@@ -112,11 +108,7 @@ impl Library {
     pub(super) fn persist(&self) -> Result<(), GitError> {
         let made = self.made.unwritten();
         if !made.is_empty() {
-            Pack::of(&made)?.write(
-                &self.staging,
-                &self.folder.common_dir().join("objects/pack"),
-                &mut self.kept.borrow_mut(),
-            )?;
+            Pack::of(&made)?.write(&self.staging, &self.folder.common_dir().join("objects/pack"))?;
             self.made.all_written();
         }
         Ok(())
@@ -140,14 +132,14 @@ impl Library {
 }
 
 /// Whether libgit2 sees the same history and objects as git: no replaced, grafted or cut ones.
-pub(super) fn is_plain(folder: &Repository, repo: &git2::Repository) -> Result<bool, GitError> {
+fn is_plain(folder: &Repository, repo: &git2::Repository) -> Result<bool, GitError> {
     let during = || GitError::during("listing replaced objects");
     let present = |name: &str| folder.common_dir().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
     let replaced = repo.references_glob("refs/replace/*").map_err(during())?.next().is_some();
     Ok(!replaced && !present("shallow") && !present("info/grafts"))
 }
 
-pub(super) fn is_partial(config: &git2::Config) -> bool {
+fn is_partial(config: &git2::Config) -> bool {
     let promised = config.entries(Some("^(remote\\..*\\.promisor|extensions\\.partialclone)$"));
     promised.is_ok_and(|mut entries| entries.next().is_some())
 }

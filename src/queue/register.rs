@@ -54,7 +54,6 @@ impl Queue {
         self.clear_up()?;
         let base = self.base_of(&new)?;
         // Whoever made the commits did not sync them; done before the lock, since it may take a while.
-        let _kept = self.repo.keep_objects(&base, &new.head)?;
         self.repo.sync_objects()?;
         self.change(|book| {
             if let Some(first) = new.key.as_deref().and_then(|key| book.by_key(key)) {

@@ -111,10 +111,7 @@ impl Desk<'_> {
     pub(super) fn set_aside(&self, verdict: Verdict) -> Verdict {
         let held = patiently(GitError::is_transient, || match self.snapshot()? {
             Snapshot::Nothing { .. } => Ok(()),
-            Snapshot::Made { base, head, .. } => {
-                let _kept = self.shop.repo.keep_objects(&base, &head)?;
-                self.hold(&head)
-            }
+            Snapshot::Made { head, .. } => self.hold(&head),
         });
         match held {
             Ok(()) => self.settled(verdict),

@@ -168,7 +168,6 @@ pub(crate) fn drive(dispatcher: Dispatcher, first: Vec<Action>) -> Result<Ending
 pub(crate) fn hold_target(repo: &Repository, settings: &Settings) -> Result<FileLock, RunError> {
     let folder = state_folder(repo.common_dir())?.join("running");
     state_dir(&folder)?;
-    repo.forget_stale_packs();
     let path = folder.join(format!("{}.lock", slug_of(settings.target.as_str())));
     match FileLock::acquire(&path, LOOKERS, "git wave run") {
         Ok(lock) => Ok(lock),

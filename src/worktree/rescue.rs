@@ -31,7 +31,6 @@ pub(super) fn rescue(
         return Ok(None);
     }
     let refname = format!("{RESCUE}{name}-{}", head.short());
-    let _kept = repo.keep_objects(&base, &head)?;
     repo.hold_work(&refname, &head)?;
     Ok(Some(refname))
 }
