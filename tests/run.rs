@@ -2,7 +2,6 @@
 
 mod common;
 
-
 use common::{Said, TestRepo};
 use serde_json::Value;
 

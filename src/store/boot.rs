@@ -2,10 +2,12 @@
 //!
 //! A new start may follow a power cut, and then files may be there by name only. Knows nothing of what is done about it.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{StoreError, write_atomic};
+use super::StoreError;
 
 /// This start of the machine, as the kernel names it.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -19,9 +21,14 @@ pub(crate) fn once_per_start<E: From<StoreError>>(path: &Path, once: impl FnOnce
     }
     once()?;
     match start {
-        Some(start) => Ok(write_atomic(path, &start)?),
+        // Half of it, or none, means that it is done once more: a temporary file would be left by a kill.
+        Some(start) => Ok(note(path, &start).map_err(StoreError::io(path))?),
         None => Ok(()),
     }
+}
+
+fn note(path: &Path, start: &[u8]) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(start)
 }
 
 /// When this machine was started, by its clock as it is now.
