@@ -38,7 +38,7 @@ fn an_emptied_object_is_not_taken_for_one_that_is_there() {
     let blob = repo.git(&["rev-parse", &format!("{head}:x")]);
     let file = repo.path(&format!(".git/objects/{}/{}", &blob[..2], &blob[2..]));
     std::fs::remove_file(&file).unwrap();
-    for leftover in ["", "\0\0\0"] {
+    for leftover in ["", "\0\0\0", "x\u{1}something\0\0\0\0\0\0\0\0"] {
         std::fs::write(&file, leftover).unwrap();
         make();
         assert_eq!(std::fs::read(&file).unwrap(), leftover.as_bytes(), "git heals this by itself: no test needed");
@@ -90,8 +90,10 @@ fn locks_from_before_the_start_go_and_a_living_one_stays() {
 
 #[test]
 fn a_checkout_that_a_crash_left_half_brought_along_is_brought_along() {
-    let text = |word: &str| format!("{word}\n").repeat(100);
-    for what_is_left in [String::new(), text("new")[..150].to_owned(), text("new")] {
+    let text = |word: &str| format!("{word}\n").repeat(300);
+    let (zeros, whole) = ("\0".repeat(1200), text("new"));
+    let halves = ["", &whole[..150], &whole, &zeros, &format!("{}{}", &whole[..512], &zeros[512..])];
+    for what_is_left in halves {
         let repo = TestRepo::new();
         repo.write("f", text("old"));
         let base = repo.commit("old");
@@ -102,7 +104,7 @@ fn a_checkout_that_a_crash_left_half_brought_along_is_brought_along() {
         repo.forget_what_followed_the_intent();
         // The index takes its place when the files are on the disk, not before.
         repo.write(".git/index", &old_index);
-        repo.write("f", &what_is_left);
+        repo.write("f", what_is_left);
         repo.write("g", "");
         let said = repo.wave(&["queue", "process"]).exits(0);
         assert_eq!(said.stderr.matches("could not be brought").count(), 0, "{}", said.stderr);

@@ -122,7 +122,18 @@ fn is_beginning_of(checkout: &Path, path: &[u8], item: Item) -> Result<bool, Git
         named.push(OsStr::from_bytes(path));
         git.args(["--filters"]).args([named]);
     }
-    Ok(git.args([id]).run(&[0])?.stdout.starts_with(&found))
+    Ok(begins_as(&found, &git.args([id]).run(&[0])?.stdout))
+}
+
+/// Whether every block that was written is that of `whole`: a power cut leaves zeros for the others.
+fn begins_as(found: &[u8], whole: &[u8]) -> bool {
+    const BLOCK: usize = 512;
+    let blocks = found.chunks(BLOCK).zip(whole.chunks(BLOCK));
+    found.len() <= whole.len() && blocks.into_iter().all(|(found, whole)| whole.starts_with(found) || is_zeros(found))
+}
+
+fn is_zeros(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// What is to be run by hand where we could not.

@@ -1,21 +1,25 @@
 //! What a power cut leaves that git cannot get past: files with a name and no content, and locks of the dead.
 //!
-//! A file that was not synced may come back empty. An empty object is worse than a missing one: whoever makes the same
+//! A file that was not synced may come back empty, or with zeros for its end. An empty object is worse than a missing one: whoever makes the same
 //! object again, git too, finds the name, writes nothing, and builds on it. Such files hold nothing, so removing them
 //! loses nothing. Knows nothing of when the power was cut.
 
 use std::ffi::OsStr;
 use std::fs::{DirEntry, File};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{GitError, Repository};
-
-/// What no object, pack or index begins with.
-const NOTHING: [u8; 64] = [0; 64];
+use crate::names::CommitId;
 
 impl Repository {
+    /// Whether git finds everything that `head` has and `tip` has not.
+    pub(crate) fn check_whole(&self, head: &CommitId, tip: &CommitId) -> Result<(), GitError> {
+        let without = format!("^{tip}");
+        self.program().args(["rev-list", "--objects", "--quiet", head.as_str(), &without]).run(&[0]).map(drop)
+    }
+
     /// Removes objects and packs that have no content; gives how many there were. Writers at work are not disturbed: they
     /// give an object its name last.
     pub(crate) fn clear_emptied(&self) -> Result<usize, GitError> {
@@ -86,24 +90,16 @@ fn entries(folder: &Path) -> Result<Vec<DirEntry>, GitError> {
     }
 }
 
-/// Whether a file has no byte at all, or only zeros from the beginning to the end.
+/// Whether a file has nothing where its checksum must be: an object, a pack and an index end with one.
 fn is_empty(path: &PathBuf) -> bool {
     let Ok(meta) = std::fs::symlink_metadata(path) else { return false };
-    if !meta.is_file() {
-        return false;
-    }
-    meta.len() == 0 || File::open(path).is_ok_and(is_zeros)
-}
-
-fn is_zeros(mut file: File) -> bool {
-    let mut buffer = [0; 64];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return true,
-            Ok(length) if buffer[..length] == NOTHING[..length] => {}
-            _ => return false,
-        }
-    }
+    let mut end = [0; 8];
+    let Ok(length) = i64::try_from(meta.len()) else { return false };
+    let read = |mut file: File| {
+        file.seek(SeekFrom::End(-length.min(8)))?;
+        file.read_exact(&mut end[..usize::try_from(length.min(8)).unwrap_or_default()])
+    };
+    meta.is_file() && File::open(path).and_then(read).is_ok() && end == [0; 8]
 }
 
 fn remove(path: &Path) -> Result<(), GitError> {

@@ -51,8 +51,11 @@ impl Queue {
     /// Adds a candidate. When this returns, neither the entry nor its commits can be lost.
     pub fn add(&self, new: NewEntry) -> Result<Added, QueueError> {
         message::check(&new.ticket)?;
-        self.clear_up()?;
+        let emptied = self.clear_up()?;
         let base = self.base_of(&new)?;
+        if emptied > 0 {
+            self.repo.check_whole(&new.head, &self.tip_of(&new.target)?)?;
+        }
         // Whoever made the commits did not sync them; done before the lock, since it may take a while.
         self.repo.sync_objects()?;
         self.change(|book| {

@@ -39,7 +39,6 @@ impl Queue {
 
     /// After a crash of whoever held the landing lock before us.
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
-        self.clear_up()?;
         self.clear_staging(target)?;
         self.repo.clear_emptied_hold(&self.landing_ref(target))?;
         self.sweep()?;
@@ -85,8 +84,9 @@ impl Queue {
         Ok(Settled { landed: told.collect(), warnings })
     }
 
-    /// Lets go of what a kill left of holds: locks on them, those of entries that have ended, and those that no entry came to.
+    /// Clears up after a power cut, and lets go of what a kill left of holds: locks on them, those of entries that have ended, and those that no entry came to.
     pub fn sweep(&self) -> Result<(), QueueError> {
+        self.clear_up()?;
         self.repo.clear_locks_of_ours()?;
         let ids: Vec<EntryId> = self.repo.standing_in(KEEP)?.iter().map(EntryId::new).collect();
         let needed = |book: &Book, id: &EntryId| book.by_id(id).is_some_and(|one| !one.state.is_ended());
@@ -120,11 +120,15 @@ impl Queue {
 
     /// After the machine was started anew: what a power cut emptied goes before anybody takes it for an object, and so
     /// do the locks of those who were at work then.
-    pub(crate) fn clear_up(&self) -> Result<(), QueueError> {
+    ///
+    /// Gives how many were emptied: who made something before this may have taken them for what they are named.
+    pub(crate) fn clear_up(&self) -> Result<usize, QueueError> {
+        let mut emptied = 0;
         once_per_start(&self.repo.common_dir().join("wave/boot"), || {
-            self.repo.clear_emptied()?;
-            Ok(started_at().map_or(Ok(()), |start| self.repo.clear_locks_from_before(start))?)
-        })
+            emptied = self.repo.clear_emptied()?;
+            Ok::<_, QueueError>(started_at().map_or(Ok(()), |start| self.repo.clear_locks_from_before(start))?)
+        })?;
+        Ok(emptied)
     }
 
     /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.

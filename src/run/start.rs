@@ -115,7 +115,6 @@ pub fn start(start: Start, face: Box<dyn Face>, consent: Arc<dyn Consent>) -> Re
     let runner = hold_target(&repo, &settings)?;
     let workers = preview(&repo, &plan, &settings);
     let queue = Queue::open(&repo)?;
-    queue.clear_up()?;
     // Before the slots: a hold that no entry came to must not count as one, it is not going to last.
     queue.sweep()?;
     repo.clear_litter()?;
