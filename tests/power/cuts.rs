@@ -117,7 +117,6 @@ pub struct Tally {
     deferrals: usize,
     /// Cuts after which something was not as promised.
     pub bad: usize,
-    breaches: Vec<String>,
 }
 
 impl Tally {
@@ -127,14 +126,12 @@ impl Tally {
         self.adds += cut.told.added.len();
         self.deferrals += cut.told.ended.len() - cut.told.landed();
         self.bad += usize::from(!breaches.is_empty());
-        let placed = |breach| format!("cut {} ({where_}, {}): {breach}", self.cuts, cut.how);
-        self.breaches.extend(breaches.into_iter().map(placed));
+        for breach in breaches {
+            println!("cut {} ({where_}, {}): {breach}", self.cuts, cut.how);
+        }
     }
 
     pub fn tell(&self, what: &str) {
-        for breach in &self.breaches {
-            println!("{breach}");
-        }
         let Self { cuts, landings, adds, deferrals, bad, .. } = self;
         say(&format!(
             "power: {what}: {cuts} cuts, {landings} acknowledged landings, {adds} adds, {deferrals} deferrals; \

@@ -16,7 +16,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use super::fuse;
 use super::machine::{Room, run};
 
-/// A drive writes so much at once or not at all; the loop devices have sectors of this size.
+/// A drive writes so much at once or not at all; a block of the file system.
 pub const SECTOR: usize = 4096;
 
 /// What becomes of writes that no flush has followed.

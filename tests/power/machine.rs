@@ -69,7 +69,7 @@ fn missing() -> Option<String> {
             return Some(format!("{device}: {error}"));
         }
     }
-    for program in ["mkfs.ext4", "losetup", "unshare", "nsenter", "mount", "python3"] {
+    for program in ["mkfs.ext4", "unshare", "nsenter", "mount", "python3"] {
         if Command::new(program).arg("-V").output().is_err() {
             return Some(format!("there is no {program}"));
         }
@@ -132,10 +132,9 @@ impl<'r> Mounted<'r> {
     fn new(room: &'r Room, file: &Path, how: Ext4) -> Self {
         let at = room.folder.join("root");
         std::fs::create_dir_all(&at).unwrap();
-        let device = run(room.command("losetup").args(["--find", "--show", "--sector-size=4096"]).arg(file));
-        run(room.command("mount").args(["-t", "ext4", "-o", how.options(), &device]).arg(&at));
-        // From now on the device goes when it is unmounted, however that comes.
-        run(room.command("losetup").args(["--detach", &device]));
+        // The loop device goes when it is unmounted, however that comes.
+        let options = format!("loop,{}", how.options());
+        run(room.command("mount").args(["-t", "ext4", "-o", &options]).arg(file).arg(&at));
         Self { room, at, disk: None }
     }
 

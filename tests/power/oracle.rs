@@ -17,11 +17,13 @@ pub struct Found<'f> {
     pub room: &'f Room,
     pub repo: &'f Path,
     pub breaches: Vec<String>,
+    /// Warnings, which explain breaches.
+    said: String,
 }
 
 impl<'f> Found<'f> {
     pub fn new(room: &'f Room, repo: &'f Path) -> Self {
-        Self { room, repo, breaches: Vec::new() }
+        Self { room, repo, breaches: Vec::new(), said: String::new() }
     }
 
     fn breach(&mut self, what: String) {
@@ -38,6 +40,7 @@ impl<'f> Found<'f> {
         if output.status.code().is_none_or(|code| !codes.contains(&code)) {
             self.breach(format!("{command:?} ended with {}: {}", output.status, text(&output)));
         }
+        self.said += &String::from_utf8_lossy(&output.stderr);
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -154,7 +157,7 @@ impl<'f> Found<'f> {
 
     fn judge_checkout(&mut self) {
         for line in self.must(self.git().args(["status", "--porcelain"]), &[0]).lines() {
-            self.breach(format!("the checkout is not as landed: {line}"));
+            self.breach(format!("the checkout is not as landed: {line}; said was: {}", self.said));
         }
     }
 }
