@@ -173,3 +173,79 @@ fn a_prune_in_the_middle_of_a_landing_takes_nothing_of_it() {
         repo.assert_tidy();
     }
 }
+
+/// What a worker leaves in every way: committed, edited, staged, removed, and a conflict with another's.
+const BACKLOG: &str = r#"
+version = 1
+[[ticket]]
+id = "COMMITS"
+run = "set -e; echo c > src/c; git add src/c; git commit -qm 'own words'; touch $MARK.began; while [ ! -e $MARK ]; do sleep 0.02; done"
+[[ticket]]
+id = "LEAVES"
+run = "set -e; echo l > src/l; echo s > src/s; git add src/s; rm src/gone; echo edited >> src/edited"
+[[ticket]]
+id = "FIRST"
+run = "echo first > src/both"
+[[ticket]]
+id = "CLASH"
+run = "while ! git log --format=%s main -- src/both | grep -q FIRST; do sleep 0.02; done; echo clash > src/both"
+[[ticket]]
+id = "AFTER"
+needs = ["COMMITS", "LEAVES"]
+run = "set -e; test -e src/c; test -e src/l; test ! -e src/gone; echo a > src/a"
+"#;
+
+#[test]
+fn a_run_on_every_kind_is_killed_resumed_and_lands_what_its_workers_made() {
+    for kind in Kind::ALL {
+        let repo = TestRepo::of(kind);
+        for path in ["src/gone", "src/edited", "src/both"] {
+            repo.write(path, "before\n");
+        }
+        repo.commit("furnish");
+        let mark = repo.home().join("mark");
+        std::fs::write(repo.home().join("tickets.toml"), BACKLOG.replace("$MARK", mark.to_str().unwrap())).unwrap();
+        let mut run = repo.wave_command(repo.root(), &["run", "../tickets.toml", "-j", "4"]);
+        let mut run = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let began = repo.home().join("mark.began");
+        wait_until("one has committed, one has landed, one is set aside", || {
+            let landed = repo.subjects("main").iter().any(|subject| subject.contains("LEAVES"));
+            began.exists() && landed && repo.git(&["for-each-ref", "refs/wave/rescue/"]).contains("/CLASH")
+        });
+        run.kill().unwrap();
+        run.wait().unwrap();
+        std::fs::write(&mark, "").unwrap();
+        let resumed = repo.wave(&["resume", "--json"]).exits(1);
+        let report = resumed.json_lines().pop().unwrap()["report"].clone();
+        let states: Vec<String> =
+            report["tickets"].as_array().unwrap().iter().map(|one| format!("{} {}", one["id"], one["state"])).collect();
+        let landed = states.iter().filter(|state| state.contains("landed")).count();
+        assert_eq!((landed, states.len()), (4, 5), "{kind:?}: {states:?}");
+        assert!(states.contains(&"\"CLASH\" \"deferred\"".to_owned()), "{kind:?}: {states:?}");
+        for (path, text) in
+            [("src/c", "c\n"), ("src/l", "l\n"), ("src/s", "s\n"), ("src/a", "a\n"), ("src/both", "first\n")]
+        {
+            assert_eq!(repo.read(path), text, "{kind:?}: the checkout was brought along");
+        }
+        assert_eq!(repo.read("src/edited"), "before\nedited\n", "{kind:?}");
+        assert!(!repo.path("src/gone").exists(), "{kind:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{kind:?}");
+        assert!(!repo.home().join("repo.wave").exists(), "{kind:?}: worktrees are gone");
+        let lands = repo.git(&["log", "--format=%(trailers:key=Wave-Land,valueonly,separator=)", "main"]);
+        let lands: Vec<&str> = lands.split_whitespace().collect();
+        assert_eq!(lands.iter().collect::<std::collections::BTreeSet<_>>().len(), lands.len(), "{kind:?}: {lands:?}");
+        let patch = repo.wave(&["diff", "LEAVES"]).exits(0).stdout;
+        assert!(patch.contains("+edited") && patch.contains("-before"), "{kind:?}: {patch}");
+        repo.wave(&["undo", "LEAVES"]).exits(0);
+        assert_eq!((repo.read("src/gone"), repo.read("src/edited")), ("before\n".to_owned(), "before\n".to_owned()));
+        repo.fsck();
+    }
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}

@@ -71,9 +71,8 @@ fn locks_from_before_the_start_go_and_a_living_one_stays() {
     let repo = TestRepo::new();
     let base = repo.git(&["rev-parse", "main"]);
     repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
-    let old =
-        ["index.lock", "packed-refs.lock", "refs/heads/topic.lock"].map(|name| repo.path(&format!(".git/{name}")));
-    let living = repo.path(".git/refs/heads/other.lock");
+    let old = [".git/index.lock", ".git/packed-refs.lock", repo.kind().lock_of_main()].map(|name| repo.path(name));
+    let living = repo.path(".git/other.lock");
     for lock in old.iter().chain([&living]) {
         std::fs::write(lock, "").unwrap();
     }

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::differences::{self, Item};
+use super::differences::{self, Differences, Item};
 use super::durable::sync_files;
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
@@ -77,14 +77,19 @@ impl Repository {
         lock.release()
     }
 
+    fn changes_between(&self, old: &CommitId, new: &CommitId) -> Result<Differences, GitError> {
+        if let Some(git) = self.plumbing() {
+            return git.differences(&git.commit_info(old)?.tree, &git.commit_info(new)?.tree);
+        }
+        let repo = self.open()?;
+        let tree = |commit| find(&repo, commit).map(|commit| TreeId::new(commit.tree_id().to_string()));
+        differences::between(&Reader::new(&repo, &Made::default())?, &tree(old)?, &tree(new)?)
+    }
+
     /// Removes files that a killed git has written already: they are what is to be written, or the beginning of it, so that
     /// nothing of anybody's is in them.
     fn take_back_half(&self, checkout: &Path, along: Along<'_>) -> Result<(), GitError> {
-        let repo = self.open()?;
-        let tree = |commit| find(&repo, commit).map(|commit| TreeId::new(commit.tree_id().to_string()));
-        let changes =
-            differences::between(&Reader::new(&repo, &Made::default())?, &tree(along.old)?, &tree(along.new)?)?;
-        for (path, change) in &changes {
+        for (path, change) in &self.changes_between(along.old, along.new)? {
             let at = checkout.join(OsStr::from_bytes(path));
             match change.after {
                 Some(item) if is_beginning_of(checkout, path, item)? => {

@@ -6,7 +6,6 @@ use git2::{ErrorCode, ObjectType, Oid};
 
 use super::differences::Item;
 use super::engine::{By, Session};
-use super::plumbing::Plumbing;
 use super::session::Library;
 use super::{GitError, Id};
 
@@ -38,21 +37,5 @@ impl Library {
             }
         }
         Ok(None)
-    }
-}
-
-impl Plumbing {
-    fn missing(&self, items: &[Item]) -> Result<Option<Id>, GitError> {
-        const PROMISED: &str = "^(remote\\..*\\.promisor|extensions\\.partialclone)$";
-        let promised = self.git().args(["config", "--get-regexp", PROMISED]).run(&[0, 1])?;
-        if promised.status.success() {
-            return Ok(None);
-        }
-        let ids: String = items.iter().map(|item| format!("{}\n", item.id)).collect();
-        let mut git = self.git();
-        git.args(["cat-file", "--batch-check=%(objecttype)"]).input(ids.into_bytes());
-        let said = git.run(&[0])?.stdout;
-        let kinds = said.split(|byte| *byte == b'\n');
-        Ok(items.iter().zip(kinds).find(|(_, kind)| *kind != b"blob").map(|(item, _)| item.id))
     }
 }

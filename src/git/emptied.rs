@@ -40,8 +40,10 @@ impl Repository {
     /// machine's start is not known, none.
     pub(crate) fn clear_locks_from_before(&self, start: SystemTime) -> Result<(), GitError> {
         let common = self.common_dir();
-        let mut folders = vec![common.to_owned(), common.join("refs")];
-        folders.extend(entries(&common.join("worktrees"))?.iter().map(DirEntry::path));
+        let mut folders = vec![common.to_owned(), common.join("refs"), common.join("reftable")];
+        for worktree in entries(&common.join("worktrees"))? {
+            folders.extend([worktree.path(), worktree.path().join("reftable")]);
+        }
         while let Some(folder) = folders.pop() {
             for entry in entries(&folder)? {
                 let path = entry.path();

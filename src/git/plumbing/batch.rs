@@ -1,4 +1,5 @@
-//! One long-lived `git cat-file --batch`: asked for an object, it answers with its kind and bytes.
+//! One long-lived `git cat-file --batch-command`: asked for an object, it answers with its kind, and its bytes if they are
+//! wanted.
 //!
 //! Ends when it is dropped, and when we are killed: its stdin closes. Knows nothing of what objects hold.
 
@@ -9,7 +10,7 @@ use std::thread::JoinHandle;
 use super::super::GitError;
 use super::super::program::Program;
 
-const COMMAND: &str = "cat-file --batch";
+const COMMAND: &str = "cat-file --batch-command";
 /// What it says on stderr beyond this is read and thrown away.
 const SAID: u64 = 1 << 16;
 
@@ -25,7 +26,7 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn start(git: &mut Program) -> Result<Self, GitError> {
-        let mut child = git.args(["cat-file", "--batch"]).start()?;
+        let mut child = git.args(["cat-file", "--batch-command"]).start()?;
         let stdout = child.stdout.take().expect("it was started with pipes");
         let stderr = child.stderr.take().expect("it was started with pipes");
         let stdin = child.stdin.take();
@@ -36,24 +37,35 @@ impl Batch {
 
     /// The object `id`; none if the repository does not have it. After an error the process is not to be asked again.
     pub(super) fn read(&mut self, id: &str) -> Result<Option<Object>, GitError> {
-        debug_assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit()), "BUG: {id} is no id");
-        self.ask(id).map_err(|source| self.ended(source))?.map_err(|header| super::odd(COMMAND, &header))
+        let Some((kind, size)) = self.ask("contents", id)? else { return Ok(None) };
+        let mut bytes = vec![0; size + 1];
+        self.stdout.read_exact(&mut bytes).map_err(|source| self.ended(source))?;
+        bytes.pop();
+        Ok(Some((kind, bytes)))
     }
 
-    fn ask(&mut self, id: &str) -> std::io::Result<Result<Option<Object>, Vec<u8>>> {
-        self.stdin.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?.write_all(format!("{id}\n").as_bytes())?;
-        let mut header = Vec::new();
-        if self.stdout.read_until(b'\n', &mut header)? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
+    /// The kind of the object `id`, in the same way.
+    pub(super) fn kind(&mut self, id: &str) -> Result<Option<String>, GitError> {
+        Ok(self.ask("info", id)?.map(|(kind, _)| kind))
+    }
+
+    /// Kind and size; none if it is missing.
+    fn ask(&mut self, command: &str, id: &str) -> Result<Option<(String, usize)>, GitError> {
+        debug_assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit()), "BUG: {id} is no id");
+        let header = self.answer(&format!("{command} {id}\n")).map_err(|source| self.ended(source))?;
         if header.ends_with(b" missing\n") {
-            return Ok(Ok(None));
+            return Ok(None);
         }
-        let Some((kind, size)) = kind_and_size(&header) else { return Ok(Err(header)) };
-        let mut bytes = vec![0; size + 1];
-        self.stdout.read_exact(&mut bytes)?;
-        bytes.pop();
-        Ok(Ok(Some((kind, bytes))))
+        kind_and_size(&header).map(Some).ok_or_else(|| super::odd(COMMAND, &header))
+    }
+
+    fn answer(&mut self, question: &str) -> std::io::Result<Vec<u8>> {
+        self.stdin.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?.write_all(question.as_bytes())?;
+        let mut header = Vec::new();
+        match self.stdout.read_until(b'\n', &mut header)? {
+            0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(header),
+        }
     }
 
     /// What git said when it ended in the middle: it could not fetch what a partial clone lacks, say.

@@ -1,7 +1,7 @@
 //! The second engine: a repository by the git program alone, for those that libgit2 refuses.
 //!
 //! It gives what the first one gives, with the same values, and costs a process a question. Objects are read through one
-//! `git cat-file --batch`. The repository is named to git by its common folder: nothing is discovered, and no worktree's
+//! `git cat-file --batch-command`. The repository is named to git by its common folder: nothing is discovered, and no worktree's
 //! `.git`, `commondir` or `config.worktree` is ever read.
 
 mod batch;
@@ -34,12 +34,13 @@ pub(super) struct Plumbing {
     /// Where it writes them; the repository's own store if nowhere else.
     quarantine: Option<Quarantine>,
     signs: OnceCell<bool>,
+    is_partial: OnceCell<bool>,
 }
 
 impl Plumbing {
     pub(super) fn on(folder: &Repository) -> Self {
         let (batch, unsynced, signs) = (RefCell::default(), Cell::new(false), OnceCell::new());
-        Self { folder: folder.clone(), batch, unsynced, quarantine: None, signs }
+        Self { folder: folder.clone(), batch, unsynced, quarantine: None, signs, is_partial: OnceCell::new() }
     }
 
     /// The same, with what is made put apart in `staging` until it is persisted.
@@ -68,6 +69,16 @@ impl Plumbing {
     /// Whether the main worktree is sparse; linked ones are made like it.
     fn is_sparse(&self) -> Result<bool, GitError> {
         self.is_set("core.sparseCheckout")
+    }
+
+    /// Whether what is missing may be promised by a remote.
+    fn is_partial(&self) -> Result<bool, GitError> {
+        const PROMISED: &str = "^(remote\\..*\\.promisor|extensions\\.partialclone)$";
+        if let Some(partial) = self.is_partial.get() {
+            return Ok(*partial);
+        }
+        let said = self.git().args(["config", "--get-regexp", PROMISED]).run(&[0, 1])?;
+        Ok(*self.is_partial.get_or_init(|| said.status.success()))
     }
 
     fn is_set(&self, key: &str) -> Result<bool, GitError> {

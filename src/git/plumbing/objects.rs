@@ -43,16 +43,36 @@ impl Plumbing {
         Id::from_hex(id.as_str()).is_some() && git.run(&[0]).is_ok()
     }
 
+    /// The first of these files and links that is not there as one. What a partial clone lacks is promised, and counts as
+    /// there.
+    pub(in super::super) fn missing(&self, items: &[Item]) -> Result<Option<Id>, GitError> {
+        if self.is_partial()? {
+            return Ok(None);
+        }
+        for item in items {
+            let kind = self.asked(|batch| batch.kind(&item.id.to_string()))?;
+            if kind.as_deref() != Some("blob") {
+                return Ok(Some(item.id));
+            }
+        }
+        Ok(None)
+    }
+
     fn object(&self, id: &str) -> Result<Option<Object>, GitError> {
+        self.asked(|batch| batch.read(id))
+    }
+
+    /// Asks the one process, which is begun with the first question, and anew after one that it died of.
+    fn asked<T>(&self, question: impl FnOnce(&mut Batch) -> Result<T, GitError>) -> Result<T, GitError> {
         let mut batch = self.batch.borrow_mut();
         if batch.is_none() {
             *batch = Some(Batch::start(&mut self.git())?);
         }
-        let read = batch.as_mut().expect("it was just started").read(id);
-        if read.is_err() {
+        let answer = question(batch.as_mut().expect("it was just started"));
+        if answer.is_err() {
             *batch = None;
         }
-        read
+        answer
     }
 }
 
@@ -69,5 +89,5 @@ impl Trees for Plumbing {
 }
 
 fn missing(kind: &str, id: &impl std::fmt::Display, detail: &str) -> GitError {
-    GitError::Answer { command: format!("cat-file --batch, reading {kind} {id},"), detail: detail.to_owned() }
+    GitError::Answer { command: format!("cat-file --batch-command, reading {kind} {id},"), detail: detail.to_owned() }
 }

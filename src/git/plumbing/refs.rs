@@ -78,16 +78,28 @@ impl Plumbing {
     /// Lets go of every one of `holds`; nothing happens where one is gone already.
     pub(in super::super) fn release_all(&self, holds: &[Hold]) -> Result<(), GitError> {
         let standing: BTreeMap<String, CommitId> = self.held_below("refs/wave/")?.into_iter().collect();
-        for hold in holds {
-            let name = &hold.name;
-            let Some(at) = standing.get(name) else { continue };
-            if hold.only_at.as_ref().is_none_or(|only| only == at) {
-                self.folder.past_stale_lock(name, || {
-                    self.change(&["update-ref", "-d", "--no-deref", name, at.as_str()], || format!("releasing {name}"))
-                })?;
-            }
+        let going = holds.iter().filter_map(|hold| {
+            let at = standing.get(&hold.name)?;
+            hold.only_at.as_ref().is_none_or(|only| only == at).then_some((hold.name.as_str(), at))
+        });
+        let going: BTreeMap<&str, &CommitId> = going.collect();
+        if going.is_empty() || self.delete_at_once(&going) {
+            return Ok(());
+        }
+        for (name, at) in going {
+            self.folder.past_stale_lock(name, || {
+                self.change(&["update-ref", "-d", "--no-deref", name, at.as_str()], || format!("releasing {name}"))
+            })?;
         }
         Ok(())
+    }
+
+    /// All of them or none: false where somebody is in the way of one.
+    fn delete_at_once(&self, refs: &BTreeMap<&str, &CommitId>) -> bool {
+        let commands: String = refs.iter().map(|(name, at)| format!("delete {name}\0{at}\0")).collect();
+        let mut git = self.git();
+        git.option("-c").option(SYNCED).args(["update-ref", "--no-deref", "--stdin", "-z"]);
+        git.input(commands.into_bytes()).run(&[0]).is_ok()
     }
 
     fn change(&self, args: &[&str], operation: impl FnOnce() -> String) -> Result<(), GitError> {
