@@ -261,7 +261,7 @@ fn folder_to_file(files: &mut Files, dice: &mut Dice) {
 }
 
 /// A path cannot be a file and a folder at once.
-fn without_clashes(mut files: Files) -> Files {
+pub(crate) fn without_clashes(mut files: Files) -> Files {
     let folders: std::collections::BTreeSet<Vec<u8>> = files
         .keys()
         .flat_map(|path| path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| path[..at].to_vec()))

@@ -4,7 +4,7 @@ use git_wave::queue::Strategy;
 
 use crate::common::TestRepo;
 use crate::dice::Dice;
-use crate::files::{Files, base, changed, joined, moved, touched};
+use crate::files::{Files, base, changed, joined, moved, touched, without_clashes};
 use crate::import::{Importer, Mark};
 
 /// What is to land; `Id` is a commit, by number or by name.
@@ -161,6 +161,9 @@ impl Maker {
     fn moved_folder(&mut self) -> (Mark, Vec<(Option<Mark>, Mark)>) {
         let root = self.root();
         let (files, folder) = moved(&root.files, &mut self.dice);
+        if self.dice.one_in(3) {
+            return self.moved_in_two_steps(&root, &files, folder);
+        }
         let one = self.commit(files, &[root.mark]);
         let files = touched(&root.files, folder, &mut self.dice);
         let two = self.commit(files, &[root.mark]);
@@ -171,6 +174,17 @@ impl Maker {
         // On a tip that has done something else, so that a chain begins with what is known of it.
         let (tip, other) = (self.step(&root), self.step(&root));
         (tip.mark, vec![(None, other.mark), (None, one.mark), (None, two.mark)])
+    }
+
+    /// One candidate copies, the next removes: only together they have moved anything.
+    fn moved_in_two_steps(&mut self, root: &Commit, moved: &Files, folder: &str) -> (Mark, Vec<(Option<Mark>, Mark)>) {
+        let (mut copied, mut removed) = (root.files.clone(), root.files.clone());
+        copied.extend(moved.clone());
+        removed.retain(|path, _| moved.contains_key(path));
+        let last = touched(&root.files, folder, &mut self.dice);
+        let steps = [without_clashes(copied), removed, last];
+        let heads = steps.map(|files| (None, self.commit(files, &[root.mark]).mark));
+        (root.mark, heads.to_vec())
     }
 
     /// Two lines that merged each other: several merge bases.
