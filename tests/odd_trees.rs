@@ -118,6 +118,11 @@ fn folders_that_git_would_have_written_otherwise_land_as_git_writes_them() {
             }
         }
     }
+    // The root is as odd: nothing but the candidate has changed it.
+    let from = odd.commit(0, Beside::Nothing, None);
+    let root = odd.repo.raw_tree(&[("100664", "README", &odd.blob), ("100644", "x", &odd.blob)]);
+    let theirs = odd.repo.git(&["commit-tree", &root, "-p", &from, "-m", "odd"]);
+    seen.insert(judged(&odd.repo, "root", (&from, &theirs), &odd.land(&queue, "root", &from, &theirs)));
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["conflict", "git", "overlay"], "of every kind");
 }
 

@@ -98,7 +98,7 @@ impl Library {
             return Ok(None);
         }
         let trees = [self.tree_oid(base)?, self.tree_oid(ours)?, self.tree_oid(theirs)?];
-        let laid = overlay::lay(&self.reader()?, &mut self.known.borrow_mut(), trees)?;
+        let laid = overlay::lay(&self.reader()?, trees)?;
         Ok(laid.map(|tree| TreeId::new(tree.to_string())))
     }
 }

@@ -39,7 +39,6 @@ mod records;
 mod refs;
 mod repository;
 mod session;
-mod sides;
 mod signing;
 mod snapshot;
 mod stale;

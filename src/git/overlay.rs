@@ -3,26 +3,18 @@
 //! Every guard that fails means "ask git", never "conflict". Writes only the trees on changed paths, in memory. Knows
 //! nothing of commits to be made.
 //!
-//! Why it is git's own result: git merges path by path, except where it follows a rename, and it sees a rename only on a
-//! side that both removes and adds paths. Such a side can carry a path of the other side elsewhere in three ways: the
-//! other side changed what was renamed (then both changed that path), changed what it was renamed to (likewise), or added
-//! a file to a folder that was renamed. So where no path is changed by both, and a side that may have renamed something
-//! meets a side that adds nothing, every path is simply as the side has it that changed it.
-
-use std::collections::BTreeMap;
+//! Why it is git's own result: git merges path by path, except where it follows a rename, and it looks for renames only
+//! from sources that can matter (merge-ort.c, `add_pair`): a path that one side removed and the other changed or removed
+//! as well, and paths of a folder that one side removed as a whole and in which the other added something. Here the
+//! first is a name that both sides changed, the second a folder that is gone on one side and changed on the other, and
+//! either is left to git; so is a name that is a file on one side and a folder on the other. Where none of these is met
+//! git looks for no renames at all, whatever was added and removed, and every path is as the side has it that changed it.
 
 use git2::{ObjectType, Oid};
 
 use super::GitError;
 use super::objects::Reader;
 use super::records::{Record, has_name, records, side_by_side, write_tree_record};
-use super::sides::{Sides, changes};
-
-/// What the tip has done since a base: kept while a chain grows, or each entry would compare the whole chain again.
-#[derive(Default)]
-pub(super) struct Known {
-    tips: BTreeMap<Oid, (Oid, Sides)>,
-}
 
 /// Why a tree was not laid.
 enum Stop {
@@ -38,39 +30,26 @@ impl From<GitError> for Stop {
 }
 
 /// `ours` with the changes from `base` to `theirs` laid over it; none where a guard fails.
-pub(super) fn lay(
-    reader: &Reader<'_>,
-    known: &mut Known,
-    [base, ours, theirs]: [Oid; 3],
-) -> Result<Option<Oid>, GitError> {
-    match laid(reader, known, [base, ours, theirs]) {
+pub(super) fn lay(reader: &Reader<'_>, trees: [Oid; 3]) -> Result<Option<Oid>, GitError> {
+    match laid(reader, trees) {
         Ok(tree) => Ok(Some(tree)),
         Err(Stop::AskGit) => Ok(None),
         Err(Stop::Fault(error)) => Err(error),
     }
 }
 
-fn laid(reader: &Reader<'_>, known: &mut Known, [base, ours, theirs]: [Oid; 3]) -> Result<Oid, Stop> {
-    let by_theirs = changes(reader, base, theirs)?.ok_or(Stop::AskGit)?;
-    let mut by_ours = known.tips.get(&base).filter(|(tip, _)| *tip == ours).map(|(_, changes)| *changes);
-    if by_theirs.adds() {
-        let ours = match by_ours {
-            Some(known) => known,
-            None => changes(reader, base, ours)?.ok_or(Stop::AskGit)?,
-        };
-        if ours.may_carry_off(by_theirs) || by_theirs.may_carry_off(ours) {
+fn laid(reader: &Reader<'_>, [base, ours, theirs]: [Oid; 3]) -> Result<Oid, Stop> {
+    if base == ours && base != theirs {
+        // Git keeps a folder that only one side changed as that side wrote it, but always writes the root anew.
+        let root = reader.read(theirs)?;
+        if !root.is_empty() && records(&root).is_none() {
             return Err(Stop::AskGit);
         }
-        by_ours = Some(ours);
     }
-    let tree = match (Laying { reader }).tree([Some(base), Some(ours), Some(theirs)])? {
-        Some(tree) => tree,
-        None => reader.made.add(ObjectType::Tree, Vec::new())?,
-    };
-    if let Some(by_ours) = by_ours {
-        known.tips.insert(base, (tree, by_ours.and(by_theirs)));
+    match (Laying { reader }).tree([Some(base), Some(ours), Some(theirs)])? {
+        Some(tree) => Ok(tree),
+        None => Ok(reader.made.add(ObjectType::Tree, Vec::new())?),
     }
-    Ok(tree)
 }
 
 /// What becomes of one name.

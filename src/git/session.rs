@@ -2,14 +2,13 @@
 //!
 //! Dropped without [`Library::persist`], nothing it made ever existed.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid};
 
 use super::differences::{self, Differences, Item};
 use super::objects::{Made, Reader};
-use super::overlay::Known;
 use super::pack::Pack;
 use super::quarantine::Quarantine;
 use super::{GitError, Repository, Signature, oid};
@@ -25,7 +24,6 @@ pub(super) struct Library {
     /// Opened when git is first asked.
     pub(super) apart: OnceCell<Quarantine>,
     pub(super) overlay_allowed: bool,
-    pub(super) known: RefCell<Known>,
     /// Whether some objects are only promised by a remote.
     pub(super) is_partial: bool,
     signs: OnceCell<bool>,
@@ -55,7 +53,6 @@ impl Library {
             made: Made::default(),
             apart: OnceCell::new(),
             overlay_allowed,
-            known: RefCell::default(),
             is_partial,
             signs: OnceCell::new(),
         })
