@@ -154,7 +154,9 @@ fn a_call_that_fails_is_said_or_made_good_and_everything_is_recovered() {
                 );
             }
             no_ticket_is_blamed(stage);
+            nothing_that_landed_is_called_empty(stage);
             recovered(stage, scene, &hit);
+            nothing_that_landed_is_called_empty(stage);
             hit.fired
         });
         concluded(scene, calls, tally, &mut violations);
@@ -167,4 +169,13 @@ fn no_ticket_is_blamed(stage: &Stage) {
     let entries = stage.repo.wave(&["queue", "list", "--all", "--json"]).exits(0).json();
     let blamed = entries.as_array().unwrap().iter().find(|one| one["state"] == "failed");
     assert!(blamed.is_none(), "a fault of the machine was taken for the ticket's: {}", blamed.unwrap()["reason"]);
+}
+
+/// A fault after the branch has moved must not make the next look find that work there, and nothing to do.
+fn nothing_that_landed_is_called_empty(stage: &Stage) {
+    let entries = stage.repo.wave(&["queue", "list", "--all", "--json"]).exits(0).json();
+    let landed = stage.repo.git(&["log", "--format=%(trailers:key=Ticket,valueonly,separator=)", "main"]);
+    let empty = entries.as_array().unwrap().iter().filter(|one| one["state"] == "empty");
+    let wrong: Vec<_> = empty.filter(|one| landed.lines().any(|ticket| one["ticket"] == *ticket)).collect();
+    assert!(wrong.is_empty(), "called empty, and landed: {wrong:?}");
 }

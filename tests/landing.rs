@@ -164,3 +164,25 @@ fn ten_branches_land_from_a_shell_loop_as_the_readme_has_it() {
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     repo.assert_tidy();
 }
+
+#[test]
+fn a_ref_of_ours_that_cannot_be_let_go_of_undoes_no_landing() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.git(&["switch", "-q", "--detach"]);
+    for ticket in ["T-1", "T-2"] {
+        add(&repo, ticket, &repo.candidate(&base, ticket, &[(ticket, Some("x"))]), &[]);
+    }
+    repo.git(&["pack-refs", "--all"]);
+    // Somebody else's, for as long as it stands.
+    repo.write(".git/packed-refs.lock", "");
+    let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(0);
+    let states: Vec<Value> = said.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(states.iter().map(|one| one["state"].as_str().unwrap()).collect::<Vec<_>>(), ["landed", "landed"]);
+    assert!(said.stderr.contains("packed-refs.lock"), "{}", said.stderr);
+    let listed = repo.wave(&["queue", "list", "--all", "--json"]).exits(0).json();
+    assert!(listed.as_array().unwrap().iter().all(|one| one["state"] == "landed"), "{listed}");
+    std::fs::remove_file(repo.path(".git/packed-refs.lock")).unwrap();
+    repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+    repo.assert_tidy();
+}

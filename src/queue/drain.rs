@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::entry::EntryState;
+use super::eligible::Eligible;
 use super::group::{self, Candidate, Fault, Group, Making};
 use super::jitter::Jitter;
-use super::landing::{Landing, Outcome, Processing, Told};
+use super::landing::{Landing, Outcome, Processing, Told, outcome};
 use super::record::{Record, Step};
 use super::register::Queue;
+use super::settle::stays;
 use super::{QueueError, deferral};
 use crate::event::DeferralReason;
-use crate::git::{Begun, Identity, Move, Session, Swap, Turn, in_tree, shown};
+use crate::git::{Begun, Identity, Move, Session, Swap, Turn};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -23,9 +24,6 @@ use crate::store::FileLock;
 const LARGEST_GROUP: usize = 256;
 /// After so many lost races in a row a group takes its turn with the branch locked.
 const RACES: u32 = 3;
-/// How often a conflict is looked at again within one drain.
-const ROUNDS: u32 = 5;
-
 /// Whether there may be more to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
@@ -69,15 +67,14 @@ impl Queue {
             rounds: BTreeMap::new(),
             approved: BTreeSet::new(),
             waiting: BTreeMap::new(),
+            in_doubt: false,
         };
         let ended = drain.settle(&lock).and_then(|()| drain.run(&lock));
-        drain.say_waiting();
-        if let Some(warning) = self.fold_packs(&lock) {
-            (drain.tell)(Told::Warning(warning));
-        }
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
-        let judged = self.judge(target, &lock).map(|_| ()).and_then(|()| self.clear_staging(target));
-        ended.and(judged)
+        let closed = drain.close(&lock).and_then(|()| self.clear_away(target));
+        drain.say_waiting();
+        drain.warn(self.fold_packs(&lock));
+        ended.and(closed)
     }
 }
 
@@ -96,24 +93,46 @@ struct Drain<'a> {
     approved: BTreeSet<u64>,
     /// Conflicts are told at the end: what lands meanwhile may resolve them.
     waiting: BTreeMap<u64, Outcome>,
+    /// Whether a group's intent may be open, with its outcome unknown.
+    in_doubt: bool,
 }
 
 impl Drain<'_> {
     fn settle(&mut self, lock: &FileLock) -> Result<(), QueueError> {
         let settled = self.queue.settle(self.target, lock)?;
-        for warning in settled.warnings {
-            (self.tell)(Told::Warning(warning));
-        }
+        self.warn(settled.warnings);
         for outcome in settled.landed {
             (self.tell)(Told::Outcome(outcome));
         }
         Ok(())
     }
 
+    /// Judges what a fault left open, and tells what had landed all the same: the ref may have moved before it. Without
+    /// this the next round would find that work on the target, and call it empty. What is recorded already is not told:
+    /// its record could not be synced.
+    fn close(&mut self, lock: &FileLock) -> Result<(), QueueError> {
+        let settled = self.queue.judge(self.target, lock)?;
+        self.in_doubt = false;
+        self.warn(settled.warnings);
+        for outcome in settled.landed {
+            self.waiting.retain(|_, waiting| waiting.entry != outcome.entry);
+            (self.tell)(Told::Outcome(outcome));
+        }
+        Ok(())
+    }
+
+    fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        warnings.into_iter().for_each(|warning| (self.tell)(Told::Warning(warning)));
+    }
+
     fn run(&mut self, lock: &FileLock) -> Result<(), QueueError> {
         let (mut tries, mut lost) = (0, 0);
         while !(self.how.give_up)() {
-            let round = if lost < RACES { self.round(lock, None) } else { self.exclusive_round(lock) };
+            let closed = if self.in_doubt { self.close(lock) } else { Ok(()) };
+            let round = closed.map_err(Fault::from).and_then(|()| match lost {
+                0..RACES => self.round(lock, None),
+                _ => self.exclusive_round(lock),
+            });
             match round {
                 Ok(Round::Idle) => return Ok(()),
                 Ok(Round::Again) => {
@@ -170,11 +189,10 @@ impl Drain<'_> {
 
     /// One group: made, recorded, swapped, recorded again.
     fn round(&mut self, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Round, Fault> {
-        for warning in self.queue.warnings() {
-            (self.tell)(Told::Warning(warning));
-        }
+        self.warn(self.queue.warnings());
         let session = Session::open(&self.queue.repo, &self.queue.staging(self.target)).map_err(QueueError::from)?;
-        let candidates = self.candidates(&session)?;
+        let eligible = Eligible { queue: self.queue, session: &session, target: self.target, rounds: &self.rounds };
+        let candidates = eligible.first(self.limit.min(self.reach))?;
         if candidates.is_empty() {
             return Ok(Round::Idle);
         }
@@ -195,27 +213,33 @@ impl Drain<'_> {
             self.finish(&[], group.turns)?;
             return Ok(Round::Again);
         }
-        match self.land(&group, lock, turn)? {
+        self.in_doubt = true;
+        let moved = self.land(&group, lock, turn)?;
+        self.in_doubt = matches!(moved, Moved::Done);
+        match moved {
             Moved::Done => {}
             Moved::Lost => return Ok(Round::Lost),
             Moved::Stale => return Ok(Round::Again),
             Moved::Refused(reason) => return self.refused(group, &reason),
         }
-        for warning in self.queue.bring_along(&checkouts, &group.intent(self.target), Begun::No, lock) {
-            (self.tell)(Told::Warning(warning));
-        }
+        self.warn(self.queue.bring_along(&checkouts, &group.intent(self.target), Begun::No, lock));
         self.finish(&group.steps, group.turns)?;
         Ok(Round::Again)
     }
 
     /// Objects, hold, intent, swap; in this order.
-    fn land(&self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
+    fn land(&mut self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
         group.session.persist()?;
         let hold = self.queue.landing_ref(self.target);
         self.queue.repo.hold(&hold, &group.new)?;
-        let moved = self.swap(group, lock, turn);
-        self.queue.repo.release(&hold)?;
-        moved
+        let moved = self.swap(group, lock, turn)?;
+        self.let_go(|queue| Ok(queue.repo.release(&hold)?));
+        Ok(moved)
+    }
+
+    /// What stays goes with the next sweep.
+    fn let_go(&mut self, release: impl FnOnce(&Queue) -> Result<(), QueueError>) {
+        self.warn(release(self.queue).err().map(|error| stays(&error)));
     }
 
     fn swap(&self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
@@ -274,57 +298,6 @@ impl Drain<'_> {
         Ok(Round::Again)
     }
 
-    /// Whoever may take a turn now, in order: what is queued, and what was set aside and may fare better now.
-    fn candidates(&self, session: &Session) -> Result<Vec<Candidate>, QueueError> {
-        let tip = session.tip(self.target)?;
-        let standings: Vec<(Candidate, bool)> = self.queue.look(|book| {
-            let of_target = book.all().filter(|one| one.entry.target == *self.target);
-            let open = of_target.filter_map(|one| match &one.state {
-                EntryState::Queued => Some((Candidate { entry: one.entry.clone(), attempts: 0, before: None }, true)),
-                EntryState::Deferred(deferral) if !book.is_superseded(&one.entry) => {
-                    let (entry, attempts) = (one.entry.clone(), deferral.attempts);
-                    Some((Candidate { entry, attempts, before: Some(deferral.clone()) }, false))
-                }
-                _ => None,
-            });
-            open.collect()
-        })?;
-        let mut candidates = Vec::new();
-        for (candidate, is_queued) in standings {
-            if is_queued || self.may_fare_better(session, &candidate, tip.as_ref())? {
-                candidates.push(candidate);
-            }
-        }
-        candidates.sort_by_key(|candidate| candidate.entry.order());
-        candidates.truncate(self.limit.min(self.reach));
-        Ok(candidates)
-    }
-
-    fn may_fare_better(
-        &self,
-        session: &Session,
-        candidate: &Candidate,
-        tip: Option<&crate::names::CommitId>,
-    ) -> Result<bool, QueueError> {
-        let rounds = self.rounds.get(&candidate.entry.number).copied().unwrap_or(0);
-        let (Some(deferral), Some(tip)) = (&candidate.before, tip) else { return Ok(false) };
-        match deferral.reason {
-            DeferralReason::Conflict if rounds < ROUNDS => match &deferral.ours {
-                Some(ours) if ours == tip => Ok(false),
-                // The tip it met may be gone with a history that was rewritten.
-                Some(ours) if session.knows(ours) => {
-                    let moved = session.differences(&session.tree_of(ours)?, &session.tree_of(tip)?)?;
-                    let moved =
-                        |path: &String| moved.keys().any(|moved| shown(moved).as_bytes() == in_tree(path.as_bytes()));
-                    Ok(deferral.paths.iter().any(moved))
-                }
-                _ => Ok(true),
-            },
-            DeferralReason::DirtyTarget | DeferralReason::AttemptsExhausted => Ok(rounds == 0),
-            _ => Ok(false),
-        }
-    }
-
     /// Records what came of a group, durably, and tells it. The work of what did not land is held first.
     fn finish(&mut self, steps: &[Step], turns: Vec<(Candidate, Landing)>) -> Result<(), QueueError> {
         let mut records: Vec<Record> = steps.iter().cloned().map(Record::Landed).collect();
@@ -346,8 +319,9 @@ impl Drain<'_> {
             records.push(Record::Settled { target: self.target.clone() });
         }
         self.queue.change(|_| Ok((records, ())))?;
+        self.in_doubt = false;
         let ended = told.iter().filter(|(_, landing)| matches!(landing, Landing::Landed { .. } | Landing::Empty));
-        self.queue.let_go(ended.map(|(candidate, _)| &candidate.entry))?;
+        self.let_go(|queue| queue.let_go(ended.map(|(candidate, _)| &candidate.entry)));
         for (candidate, landing) in told {
             self.tell_of(candidate, landing);
         }
@@ -356,7 +330,7 @@ impl Drain<'_> {
 
     fn tell_of(&mut self, candidate: Candidate, landing: Landing) {
         let entry = candidate.entry;
-        let outcome = super::landing::outcome(&entry, landing);
+        let outcome = outcome(&entry, landing);
         let Landing::Deferred(deferral) = &outcome.landing else {
             self.waiting.remove(&entry.number);
             (self.tell)(Told::Outcome(outcome));

@@ -53,6 +53,7 @@ mod book;
 mod candidate;
 mod deferral;
 mod drain;
+mod eligible;
 mod entry;
 mod error;
 mod group;

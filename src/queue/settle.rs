@@ -70,15 +70,16 @@ impl Queue {
         for checkout in &checkouts {
             let_go_of_index(checkout, Desk { folder: &folder, held: lock })?;
         }
-        let warnings = match verdict.checkouts {
+        let mut warnings = match verdict.checkouts {
             Checkouts::BringAlong => self.bring_along(&checkouts, &intent, Begun::Perhaps, lock),
             Checkouts::LeaveAlone => Vec::new(),
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
         records.push(Record::Settled { target: target.clone() });
-        self.repo.release(&self.landing_ref(target))?;
-        self.let_go(verdict.landed.iter().filter_map(|step| entries.get(&step.entry)))?;
         self.change(|_| Ok((records, ())))?;
+        let landed = verdict.landed.iter().filter_map(|step| entries.get(&step.entry));
+        let released = self.repo.release(&self.landing_ref(target)).map_err(QueueError::from);
+        warnings.extend(released.and_then(|()| self.let_go(landed)).err().map(|error| stays(&error)));
         let told =
             verdict.landed.into_iter().filter_map(|step| Some(outcome(entries.get(&step.entry)?, landing(step))));
         Ok(Settled { landed: told.collect(), warnings })
@@ -129,6 +130,12 @@ impl Queue {
             Ok::<_, QueueError>(started_at().map_or(Ok(()), |start| self.repo.clear_locks_from_before(start))?)
         })?;
         Ok(emptied)
+    }
+
+    /// What a landing has no more use for; the hold may have stayed after a fault.
+    pub(super) fn clear_away(&self, target: &BranchRef) -> Result<(), QueueError> {
+        self.clear_staging(target)?;
+        Ok(self.repo.release(&self.landing_ref(target))?)
     }
 
     /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.
@@ -198,6 +205,11 @@ impl Queue {
     pub(super) fn landing_ref(&self, target: &BranchRef) -> String {
         format!("{KEEP}landing/{}", slug_of(target.branch()))
     }
+}
+
+/// Said of a ref that could not be let go of: it harms nothing, so that it is no reason to undo or repeat anything.
+pub(super) fn stays(error: &QueueError) -> String {
+    format!("a ref of ours stays until the next run: {error}")
 }
 
 fn landing(step: Step) -> Landing {
