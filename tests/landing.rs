@@ -186,3 +186,66 @@ fn a_ref_of_ours_that_cannot_be_let_go_of_undoes_no_landing() {
     repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
     repo.assert_tidy();
 }
+
+/// Two sides that edit one file far apart: git merges it. Gives the tip, the candidate, and the tree that git makes.
+fn to_be_merged_by_git(repo: &TestRepo) -> (String, String, String) {
+    let lines = |first: &str, last: &str| format!("{first}\n{}{last}\n", "between\n".repeat(20));
+    repo.write("d/f", lines("first", "last"));
+    let base = repo.commit("base");
+    let head = repo.candidate(&base, "theirs", &[("d/f", Some(&lines("first", "theirs")))]);
+    repo.write("d/f", lines("ours", "last"));
+    let tip = repo.commit("ours");
+    let tree = repo.git(&["merge-tree", "--write-tree", &tip, &head]);
+    (tip, head, tree)
+}
+
+#[test]
+fn what_lay_in_the_store_before_git_merged_is_landed_whole() {
+    for kind in [Kind::Ordinary, Kind::Reftable] {
+        for goes in ["f", "d", "nothing"] {
+            let repo = TestRepo::of(kind);
+            let (_, head, tree) = to_be_merged_by_git(&repo);
+            // Held by nobody: somebody's merge that came to nothing, and of which a part has been pruned.
+            let loose = |id: &str| repo.path(&format!(".git/objects/{}/{}", &id[..2], &id[2..]));
+            let [folder, file] = ["d", "d/f"].map(|path| repo.git(&["rev-parse", &format!("{tree}:{path}")]));
+            match goes {
+                "f" => std::fs::remove_file(loose(&file)).unwrap(),
+                "d" => std::fs::remove_file(loose(&folder)).unwrap(),
+                _ => {}
+            }
+            add(&repo, "T-1", &head, &[]);
+            repo.git(&["checkout", "-q", "--detach"]);
+            repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+            assert_eq!(repo.git(&["rev-parse", "main^{tree}"]), tree);
+            repo.assert_tidy();
+            if kind == Kind::Ordinary {
+                // What nobody had synced was not relied on.
+                for id in [&tree, &folder, &file] {
+                    let _ = std::fs::remove_file(loose(id));
+                }
+                repo.assert_tidy();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_conflict_that_git_only_tells_is_one_with_the_paths_it_tells() {
+    for kind in [Kind::Ordinary, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        for (name, from) in [("a", 1), ("b", 40)] {
+            let lines: String = (from..from + 20).map(|n| format!("{n}\n")).collect();
+            repo.write(&format!("old/{name}"), lines);
+        }
+        let base = repo.commit("base");
+        // The tip moves the folder; the candidate adds to it, and has a file where that would be moved to.
+        let head = repo.candidate(&base, "theirs", &[("old/c", Some("y")), ("new/c", Some("z"))]);
+        repo.git(&["mv", "old", "new"]);
+        repo.commit("ours");
+        add(&repo, "T-1", &head, &[]);
+        let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(1).json_lines();
+        assert_eq!(said[0]["state"], "deferred", "{said:?}");
+        assert_eq!(said[0]["deferral"]["reason"], "conflict");
+        assert_eq!(said[0]["paths"], serde_json::json!(["new/c", "old/c"]));
+    }
+}

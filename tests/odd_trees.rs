@@ -141,3 +141,31 @@ fn judged(repo: &TestRepo, name: &str, (ours, theirs): (&str, &str), landing: &L
         other => panic!("{name}: {other:?}"),
     }
 }
+
+#[test]
+fn a_tree_with_two_entries_of_one_name_lands_nowhere() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.git(&["switch", "-q", "--detach"]);
+    let blob = repo.git(&["rev-parse", "main:README"]);
+    let below = repo.raw_tree(&[("100644", "x", &blob)]);
+    for (n, records) in [
+        vec![("100644", "README", &blob), ("100644", "a", &blob), ("40000", "a", &below)],
+        vec![("100644", "README", &blob), ("40000", "a", &below), ("100644", "a", &blob)],
+        vec![("100644", "README", &blob), ("100644", "a", &blob), ("100755", "a", &blob)],
+        vec![("100644", "README", &blob), ("100644", "b/c", &blob)],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let records: Vec<_> = records.into_iter().map(|(mode, name, id)| (mode, name, id.as_str())).collect();
+        let head = repo.git(&["commit-tree", &repo.raw_tree(&records), "-p", &base, "-m", "odd"]);
+        repo.wave(&["queue", "add", "--onto", "main", "--ticket", &format!("T-{n}"), &head]).exits(0);
+    }
+    let good = repo.candidate(&base, "good", &[("good", Some("x"))]);
+    repo.wave(&["queue", "add", "--onto", "main", "--ticket", "good", &good]).exits(0);
+    let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(1).json_lines();
+    let states: Vec<&str> = said.iter().map(|one| one["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["failed", "failed", "failed", "failed", "landed"], "{said:?}");
+    assert!(said[0]["reason"].as_str().unwrap().contains("two entries named a"), "{said:?}");
+}

@@ -14,6 +14,7 @@ use super::pack::{Pack, deflated};
 use super::program::Program;
 use super::quarantine::Quarantine;
 use super::session::Library;
+use crate::names::{CommitId, TreeId};
 
 /// More than so many objects are shown to git as a pack: each pack costs every later git a file to open.
 const MANY: usize = 64;
@@ -48,16 +49,42 @@ impl Library {
         Ok(self.apart.get_or_init(|| apart))
     }
 
-    /// Makes what git has written at `id`, and below it, part of what this session has made.
-    pub(super) fn take_over(&self, id: &str) -> Result<(), GitError> {
-        self.take(Oid::from_str(id).map_err(GitError::during(format!("reading the id {id}")))?)?;
+    /// Makes the tree that git has merged from `sides` part of what this session has made: everything in it that neither
+    /// of them has. It may lie in the store as well, held by nobody, synced by nobody, or with a part of it gone.
+    pub(super) fn take_over(&self, tree: &TreeId, sides: [&CommitId; 2]) -> Result<(), GitError> {
+        let [ours, theirs] = sides.map(|side| self.tree_oid(side));
+        let id = Oid::from_str(tree.as_str()).map_err(GitError::during(format!("reading the id {tree}")))?;
+        self.take_tree(id, [Some(ours?), Some(theirs?)])?;
         // Git wrote it: it need not be shown it.
         self.made.all_shown();
         Ok(())
     }
 
-    fn take(&self, id: Oid) -> Result<(), GitError> {
-        if self.made.has(id) || !loose_in(self.apart()?.objects(), id).exists() {
+    fn take_tree(&self, id: Oid, sides: [Option<Oid>; 2]) -> Result<(), GitError> {
+        if sides.contains(&Some(id)) || self.made.has(id) {
+            return Ok(());
+        }
+        self.take(id)?;
+        let tree = |id: Oid| self.repo.find_tree(id).map_err(GitError::during(format!("reading the tree {id}")));
+        let [ours, theirs] = sides.map(|side| side.map(tree).transpose());
+        let sides = [ours?, theirs?];
+        for entry in tree(id)?.iter().filter(|entry| entry.filemode() != 0o160_000) {
+            let at_side = sides.each_ref().map(|side| side.as_ref()?.get_name_bytes(entry.name_bytes()));
+            if entry.kind() == Some(ObjectType::Tree) {
+                let folder = |side: Option<git2::TreeEntry<'_>>| {
+                    side.filter(|side| side.kind() == Some(ObjectType::Tree)).map(|side| side.id())
+                };
+                self.take_tree(entry.id(), at_side.map(folder))?;
+            } else if !at_side.iter().flatten().any(|side| side.id() == entry.id()) {
+                self.take(entry.id())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one object of git's part of what this session has made.
+    pub(super) fn take(&self, id: Oid) -> Result<(), GitError> {
+        if self.made.has(id) {
             return Ok(());
         }
         let during = || GitError::during(format!("reading {id}, which git made"));
@@ -66,10 +93,6 @@ impl Library {
         let taken = self.made.add(object.kind(), object.data().to_vec())?;
         if taken != id {
             return Err(GitError::Library { operation: format!("reading {id}"), detail: format!("it is {taken}") });
-        }
-        if object.kind() == ObjectType::Tree {
-            let tree = self.repo.find_tree(id).map_err(during())?;
-            tree.iter().filter(|entry| entry.filemode() != 0o160_000).try_for_each(|entry| self.take(entry.id()))?;
         }
         Ok(())
     }

@@ -131,6 +131,10 @@ fn level<B: AsRef<[u8]>>(tree: Option<&(Id, B)>) -> Result<Level<'_>, GitError> 
     let Some((id, bytes)) = tree else { return Ok(Level::new()) };
     let mut level = records(bytes.as_ref(), *id).collect::<Option<Level<'_>>>().ok_or_else(|| bad(id))?;
     level.sort_unstable();
+    if let Some(pair) = level.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let detail = format!("it has two entries named {}", super::shown(pair[0].0));
+        return Err(GitError::Library { operation: format!("reading tree {id}"), detail });
+    }
     Ok(level)
 }
 
@@ -189,6 +193,9 @@ fn record(bytes: &[u8], length: usize) -> Option<(&[u8], Item, &[u8])> {
     let rest = &bytes[space + 1..];
     let end = rest.iter().position(|byte| *byte == 0)?;
     let (name, rest) = (&rest[..end], &rest[end + 1..]);
+    if name.contains(&b'/') {
+        return None;
+    }
     Some((name, Item { mode, id: Id::from_bytes(rest.get(..length)?)? }, &rest[length..]))
 }
 

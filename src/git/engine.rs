@@ -151,14 +151,11 @@ impl Session {
         }
     }
 
-    /// Makes the tree that git has made part of what this session has made.
-    pub(super) fn take_over(&self, tree: &TreeId) -> Result<(), GitError> {
+    /// Makes the tree that git has merged from `sides` part of what this session has made. An error if it is not whole.
+    pub(super) fn take_over(&self, tree: &TreeId, sides: [&CommitId; 2]) -> Result<(), GitError> {
         match &self.by {
-            By::Library(library) => library.take_over(tree.as_str()),
-            By::Program(git) => {
-                git.unsynced.set(true);
-                Ok(())
-            }
+            By::Library(library) => library.take_over(tree, sides),
+            By::Program(git) => git.take_over(tree, sides),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Judges nothing: the tree law does, in another room. Moves no ref.
 
 use super::engine::{By, Session};
-use super::merge_tree::{self, Answer, Staged};
+use super::merge_tree::{self, Answer, Conflict};
 use super::overlay;
 use super::session::Library;
 use super::{GitError, Repository};
@@ -27,7 +27,7 @@ pub(crate) enum Base<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Merged {
     Clean { tree: TreeId, by: LandedBy, bases: Vec<CommitId> },
-    Conflict { staged: Vec<Staged>, bases: Vec<CommitId> },
+    Conflict { conflict: Conflict, bases: Vec<CommitId> },
 }
 
 /// Whether a candidate would land now.
@@ -56,9 +56,8 @@ impl Repository {
         let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
         Ok(match session.merge(from, tip, head)? {
             Merged::Clean { tree, by, .. } => Probe::Clean { tree, by },
-            Merged::Conflict { staged, .. } => {
-                let paths = merge_tree::paths_of(&staged);
-                Probe::Conflict { paths: paths.iter().map(|path| super::shown(path)).collect() }
+            Merged::Conflict { conflict, .. } => {
+                Probe::Conflict { paths: conflict.paths.iter().map(|path| super::shown(path)).collect() }
             }
         })
     }
@@ -82,11 +81,11 @@ impl Session {
         };
         let answer = merge_tree::merge(&mut self.git()?, explicit, ours, theirs)?;
         if let Answer::Clean(tree) = &answer {
-            self.take_over(tree)?;
+            self.take_over(tree, [ours, theirs])?;
         }
         Ok(match answer {
             Answer::Clean(tree) => Merged::Clean { tree, by: LandedBy::Merge, bases },
-            Answer::Conflict(staged) => Merged::Conflict { staged, bases },
+            Answer::Conflict(conflict) => Merged::Conflict { conflict, bases },
         })
     }
 }

@@ -13,7 +13,17 @@ use crate::names::{CommitId, TreeId};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Clean(TreeId),
-    Conflict(Vec<Staged>),
+    Conflict(Conflict),
+}
+
+/// What git could not merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    /// The sides of what is in conflict by its content. None of some conflicts: a file in the way of a folder that was
+    /// renamed is one by its message only.
+    pub(crate) staged: Vec<Staged>,
+    /// The conflicted paths, each once, in git's order.
+    pub(crate) paths: Vec<Vec<u8>>,
 }
 
 /// One side of a conflicted path.
@@ -27,10 +37,9 @@ pub(crate) struct Staged {
     pub(crate) item: Item,
 }
 
-/// The conflicted paths, each once, in git's order.
-pub(crate) fn paths_of(staged: &[Staged]) -> Vec<Vec<u8>> {
+fn each_once<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let mut seen = BTreeSet::new();
-    staged.iter().filter(|one| seen.insert(one.path.clone())).map(|one| one.path.clone()).collect()
+    paths.filter(|path| seen.insert(*path)).map(<[u8]>::to_vec).collect()
 }
 
 /// The path as it stands in a tree: where a file is in a folder's way, git names it `<path>~<commit>`, at times with a
@@ -63,15 +72,32 @@ pub(super) fn merge(
     })
 }
 
-/// `<tree>\0`, then for a conflict `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and messages.
+/// `<tree>\0`, then for a conflict `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and [`told`].
 fn parse(bytes: &[u8], clean: bool) -> Option<Answer> {
     let mut fields = bytes.split(|byte| *byte == 0);
     let tree = std::str::from_utf8(fields.next()?).ok().filter(|id| Id::from_hex(id).is_some())?;
     if clean {
         return Some(Answer::Clean(TreeId::new(tree)));
     }
-    let staged: Option<Vec<Staged>> = fields.take_while(|field| !field.is_empty()).map(staged).collect();
-    staged.filter(|staged| !staged.is_empty()).map(Answer::Conflict)
+    let staged: Option<Vec<Staged>> = fields.by_ref().take_while(|field| !field.is_empty()).map(staged).collect();
+    let staged = staged?;
+    let paths = if staged.is_empty() { told(fields)? } else { each_once(staged.iter().map(|one| one.path.as_slice())) };
+    (!paths.is_empty()).then_some(Answer::Conflict(Conflict { staged, paths }))
+}
+
+/// Paths of the messages that tell of a conflict: `<count>\0`, so many `<path>\0`, `<kind>\0<text>\0`, over and over.
+fn told<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<Vec<Vec<u8>>> {
+    let mut found = Vec::new();
+    while let Some(count) = fields.next().filter(|count| !count.is_empty()) {
+        let count: usize = std::str::from_utf8(count).ok()?.parse().ok()?;
+        let paths: Vec<&[u8]> = fields.by_ref().take(count).collect();
+        let kind = fields.next()?;
+        fields.next()?;
+        if kind.starts_with(b"CONFLICT") {
+            found.extend(paths);
+        }
+    }
+    Some(each_once(found.into_iter()))
 }
 
 fn staged(field: &[u8]) -> Option<Staged> {
@@ -94,9 +120,18 @@ mod tests {
         let text = format!(
             "{ID}\0100644 {ID} 1\ta b\n\u{1F980}\0100755 {ID} 3\ta b\n\u{1F980}\0\x001\0a\0Auto-merging\0x\n\0"
         );
-        let Some(Answer::Conflict(staged)) = parse(text.as_bytes(), false) else { panic!("not a conflict") };
-        assert_eq!(staged.iter().map(|one| one.stage).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(paths_of(&staged), ["a b\n\u{1F980}".as_bytes()]);
+        let Some(Answer::Conflict(conflict)) = parse(text.as_bytes(), false) else { panic!("not a conflict") };
+        assert_eq!(conflict.staged.iter().map(|one| one.stage).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(conflict.paths, ["a b\n\u{1F980}".as_bytes()]);
+    }
+
+    #[test]
+    fn a_conflict_that_is_told_and_not_staged_has_the_paths_that_are_told() {
+        let text = format!(
+            "{ID}\0\x001\0x\0Auto-merging\0Auto-merging x\n\x002\0new/f\0old/f\0CONFLICT (file in way of directory rename)\0...\0"
+        );
+        let Some(Answer::Conflict(conflict)) = parse(text.as_bytes(), false) else { panic!("not a conflict") };
+        assert_eq!((conflict.staged.len(), conflict.paths), (0, vec![b"new/f".to_vec(), b"old/f".to_vec()]));
     }
 
     #[test]

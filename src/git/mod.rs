@@ -63,7 +63,7 @@ pub(crate) use id::Id;
 pub use identity::Identity;
 pub use merge::Probe;
 pub(crate) use merge::{Base, Merged};
-pub(crate) use merge_tree::{Staged, in_tree, paths_of};
+pub(crate) use merge_tree::{Conflict, in_tree};
 pub use own_moves::LogMark;
 pub(crate) use refs::Hold;
 pub use repository::{Engine, RefStore, Repository};

@@ -87,7 +87,8 @@ impl Library {
     pub(super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
         if self.signs()? {
             let id = super::commit::signed(&mut self.git()?, new)?;
-            self.take_over(id.as_str())?;
+            self.take(oid(&id)?)?;
+            self.made.all_shown();
             return Ok(id);
         }
         Ok(CommitId::new(self.made.add(ObjectType::Commit, super::commit::text(new))?.to_string()))

@@ -12,7 +12,7 @@ use super::message;
 use super::record::Step;
 use super::{QueueError, inspect};
 use crate::event::LandedBy;
-use crate::git::{Base, CommitInfo, Differences, Identity, Merged, NewCommit, Session, Signature, Staged, shown};
+use crate::git::{Base, CommitInfo, Conflict, Differences, Identity, Merged, NewCommit, Session, Signature, shown};
 use crate::names::{CommitId, TreeId};
 
 /// What entries land on: the tip, or the end of the chain that is being made.
@@ -29,7 +29,7 @@ pub(super) struct Clash {
     pub(super) base: CommitId,
     pub(super) ours: CommitId,
     pub(super) theirs: CommitId,
-    pub(super) staged: Vec<Staged>,
+    pub(super) conflict: Conflict,
 }
 
 /// What came of a turn.
@@ -222,7 +222,7 @@ impl Maker<'_> {
     fn of_whole(&self, early: Turn, ground: &Ground) -> Turn {
         let Turn::Conflict(clash) = early else { return early };
         let (base, theirs) = (self.entry.base.clone(), self.entry.head.clone());
-        Turn::Conflict(Clash { base, ours: ground.tip.clone(), theirs, staged: clash.staged })
+        Turn::Conflict(Clash { base, ours: ground.tip.clone(), theirs, conflict: clash.conflict })
     }
 
     /// A candidate whose base is part of the target merges as git merges; one stacked on something that landed in
@@ -262,9 +262,9 @@ impl Maker<'_> {
                     ))),
                 })
             }
-            Merged::Conflict { staged, bases } => {
+            Merged::Conflict { conflict, bases } => {
                 let base = bases.into_iter().next().unwrap_or_else(|| self.entry.base.clone());
-                Ok(Err(Turn::Conflict(Clash { base, ours: ask.ours.clone(), theirs: ask.theirs.clone(), staged })))
+                Ok(Err(Turn::Conflict(Clash { base, ours: ask.ours.clone(), theirs: ask.theirs.clone(), conflict })))
             }
         }
     }

@@ -6,7 +6,7 @@ use super::candidate::Clash;
 use super::entry::Entry;
 use super::message;
 use crate::event::{Deferral, DeferralReason, Rival};
-use crate::git::{GitError, Session, in_tree, paths_of, shown};
+use crate::git::{GitError, Session, in_tree, shown};
 use crate::names::CommitId;
 
 /// What all deferrals of an entry share; the rescue ref and its commands come with [`held_by`].
@@ -28,7 +28,7 @@ fn plain(entry: &Entry, reason: DeferralReason, attempts: u32) -> Deferral {
 
 /// Git found a conflict.
 pub(super) fn conflict(session: &Session, entry: &Entry, clash: &Clash, attempts: u32) -> Result<Deferral, GitError> {
-    let paths = paths_of(&clash.staged);
+    let paths = &clash.conflict.paths;
     // Where they stand in trees, by which others can be found and the target watched.
     let standing: Vec<Vec<u8>> = paths.iter().map(|path| in_tree(path).to_vec()).collect();
     let against = session.touching(&clash.base, &clash.ours, &standing)?.into_iter().map(|one| Rival {
@@ -39,7 +39,7 @@ pub(super) fn conflict(session: &Session, entry: &Entry, clash: &Clash, attempts
     let names: Vec<String> = paths.iter().map(|path| shown(path)).collect();
     Ok(Deferral {
         against: against.collect(),
-        hunks: session.hunks(&clash.staged)?,
+        hunks: session.hunks(&clash.conflict.staged)?,
         base: Some(clash.base.clone()),
         ours: Some(clash.ours.clone()),
         theirs: Some(clash.theirs.clone()),

@@ -28,7 +28,8 @@ pub(crate) fn ask_all(repo: &TestRepo, asks: &[Ask]) -> Vec<Answer> {
         let text = String::from_utf8_lossy(&output).into_owned();
         let mut fields = text.split('\0');
         for at in group {
-            answers[at] = Some(answer(&mut fields));
+            let answer = answer(&mut fields);
+            answers[at] = Some(if answer == Err(Vec::new()) { Err(told(repo, &asks[at])) } else { answer });
         }
     }
     answers.into_iter().map(Option::unwrap).collect()
@@ -63,6 +64,27 @@ fn answer<'a>(fields: &mut impl Iterator<Item = &'a str>) -> Answer {
         "0" => Err(paths),
         other => panic!("git said {other:?}"),
     }
+}
+
+/// The paths of a conflict that git tells, and of which it names no file: `<tree>\0\0`, then messages, each
+/// `<count>\0<paths>\0<kind>\0<text>\0`.
+fn told(repo: &TestRepo, ask: &Ask) -> Vec<String> {
+    let source = format!("--attr-source={}", ask.ours);
+    let base = ask.base.as_ref().map(|base| format!("--merge-base={base}"));
+    let mut args = vec![source.as_str(), "merge-tree", "--write-tree", "-z", "--name-only"];
+    args.extend(base.as_deref());
+    let said = repo.try_git(&[&args[..], &[&ask.ours, &ask.theirs]].concat()).exits(1).stdout;
+    let mut fields = said.split('\0').skip(2);
+    let mut paths = Vec::new();
+    while let Some(count) = fields.next().and_then(|count| count.parse().ok()) {
+        let of_one: Vec<String> = fields.by_ref().take(count).map(str::to_owned).collect();
+        if fields.next().unwrap().starts_with("CONFLICT") {
+            paths.extend(of_one.into_iter().filter(|path| !paths.contains(path)).collect::<Vec<_>>());
+        }
+        fields.next();
+    }
+    assert!(!paths.is_empty(), "a conflict without a path: {said:?}");
+    paths
 }
 
 /// Trees of commits, in the order asked for.

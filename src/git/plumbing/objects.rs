@@ -2,7 +2,7 @@
 //!
 //! Writes nothing.
 
-use super::super::differences::{self, Differences, Item, Trees};
+use super::super::differences::{self, Differences, Item, SUBMODULE, Trees};
 use super::super::{CommitInfo, GitError, Id};
 use super::batch::{Batch, Object};
 use super::{Plumbing, history};
@@ -56,6 +56,21 @@ impl Plumbing {
             }
         }
         Ok(None)
+    }
+
+    /// What git has merged from `sides`, in the quarantine or wherever it lay before: it must be whole, since somebody may
+    /// have pruned a part of what nobody held.
+    pub(in super::super) fn take_over(&self, tree: &TreeId, sides: [&CommitId; 2]) -> Result<(), GitError> {
+        self.unsynced.set(true);
+        let [ours, theirs] = sides.map(|side| self.differences(&self.commit_info(side)?.tree, tree));
+        let theirs = theirs?;
+        let new =
+            ours?.into_iter().filter(|(path, _)| theirs.contains_key(path)).filter_map(|(_, change)| change.after);
+        let files: Vec<Item> = new.filter(|item| item.mode != SUBMODULE).collect();
+        match self.missing(&files)? {
+            None => Ok(()),
+            Some(id) => Err(missing("blob", &id, "it is not there")),
+        }
     }
 
     fn object(&self, id: &str) -> Result<Option<Object>, GitError> {
