@@ -111,11 +111,20 @@ impl Session {
         }
     }
 
-    /// Makes every object made so far durable.
-    pub(crate) fn persist(&self) -> Result<(), GitError> {
+    /// Makes every object made so far durable, and sees to it that no collection takes them before a branch is at `new`
+    /// and [`Session::end_shelter`] is called: by a `.keep` beside the pack, or where git writes, by the ref `hold`.
+    pub(crate) fn persist(&self, new: &CommitId, hold: &str) -> Result<(), GitError> {
         match &self.by {
             By::Library(library) => library.persist(),
-            By::Program(git) => git.persist(),
+            By::Program(git) => git.persist().and_then(|()| self.folder.hold(hold, new)),
+        }
+    }
+
+    /// The branch has moved, or is not going to.
+    pub(crate) fn end_shelter(&self, hold: &str) -> Result<(), GitError> {
+        match &self.by {
+            By::Library(_) => self.folder.end_shelter(&self.staging),
+            By::Program(_) => self.folder.release(hold),
         }
     }
 

@@ -39,6 +39,7 @@ mod records;
 mod refs;
 mod repository;
 mod session;
+mod shelter;
 mod signing;
 mod snapshot;
 mod stale;

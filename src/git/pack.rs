@@ -51,6 +51,10 @@ impl Pack {
         Ok(Self { name: hex(&checksum), index: index(&places, &checksum), pack })
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Written where nothing has to last.
     pub(super) fn show(&self, folder: &Path) -> Result<(), GitError> {
         std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
@@ -61,17 +65,18 @@ impl Pack {
         Ok(())
     }
 
-    /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there. Durable
-    /// when this returns.
+    /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there, or a pack
+    /// without its index. Durable when this returns.
     pub(super) fn write(&self, staging: &Path, store: &Path) -> Result<(), GitError> {
         state_dir(staging).map_err(super::worktree::store)?;
-        std::fs::create_dir_all(store).map_err(|source| GitError::io(store, source))?;
+        let files = ["pack", "idx"].map(|ending| format!("pack-{}.{ending}", self.name));
+        for (file, bytes) in files.iter().zip([&self.pack, &self.index]) {
+            write_synced(&staging.join(file), bytes)?;
+        }
         // The index last: a pack counts from when its index is there.
-        for (ending, bytes) in [("pack", &self.pack), ("idx", &self.index)] {
-            let file = format!("pack-{}.{ending}", self.name);
-            let (from, to) = (staging.join(&file), store.join(&file));
-            write_synced(&from, bytes)?;
-            std::fs::rename(&from, &to).map_err(|source| GitError::io(&to, source))?;
+        for file in &files {
+            let to = store.join(file);
+            std::fs::rename(staging.join(file), &to).map_err(|source| GitError::io(&to, source))?;
         }
         // Gone, unless somebody else's pack stands in it.
         let _ = std::fs::remove_dir(staging);
@@ -79,7 +84,8 @@ impl Pack {
     }
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+/// Written whole and synced; its name is not.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
     let io = |source| GitError::io(path, source);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(io)?;
     file.write_all(bytes).map_err(io)?;

@@ -11,6 +11,7 @@ use super::differences::{self, Differences, Item};
 use super::objects::{Made, Reader};
 use super::pack::Pack;
 use super::quarantine::Quarantine;
+use super::shelter::Shelter;
 use super::{GitError, Repository, Signature, oid};
 use crate::names::{CommitId, TreeId};
 
@@ -102,11 +103,13 @@ impl Library {
         Ok(*self.signs.get_or_init(|| signs))
     }
 
-    /// Writes every object made so far as one pack, durably.
+    /// Writes every object made so far as one pack, durably and sheltered.
     pub(super) fn persist(&self) -> Result<(), GitError> {
         let made = self.made.unwritten();
         if !made.is_empty() {
-            Pack::of(&made)?.write(&self.staging, &self.folder.common_dir().join("objects/pack"))?;
+            let pack = Pack::of(&made)?;
+            Shelter::of(&self.staging, self.folder.common_dir()).over(pack.name())?;
+            pack.write(&self.staging, &self.folder.common_dir().join("objects/pack"))?;
             self.made.all_written();
         }
         Ok(())

@@ -227,13 +227,12 @@ impl Drain<'_> {
         Ok(Round::Again)
     }
 
-    /// Objects, hold, intent, swap; in this order.
+    /// Objects, intent, swap; in this order.
     fn land(&mut self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
-        group.session.persist()?;
         let hold = self.queue.landing_ref(self.target);
-        self.queue.repo.hold(&hold, &group.new)?;
+        group.session.persist(&group.new, &hold)?;
         let moved = self.swap(group, lock, turn)?;
-        self.let_go(|queue| Ok(queue.repo.release(&hold)?));
+        self.let_go(|_| Ok(group.session.end_shelter(&hold)?));
         Ok(moved)
     }
 

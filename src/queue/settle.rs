@@ -46,7 +46,9 @@ impl Queue {
         if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
             self.repo.clear_lock_of_landing(target, &new)?;
         }
-        self.judge(target, lock)
+        let mut settled = self.judge(target, lock)?;
+        settled.warnings.extend(self.clear_away(target).err().map(|error| stays(&error)));
+        Ok(settled)
     }
 
     /// Closes an open intent by what the repository shows. Clears nothing: whoever is in the way may be alive.
@@ -78,8 +80,7 @@ impl Queue {
         records.push(Record::Settled { target: target.clone() });
         self.change(|_| Ok((records, ())))?;
         let landed = verdict.landed.iter().filter_map(|step| entries.get(&step.entry));
-        let released = self.repo.release(&self.landing_ref(target)).map_err(QueueError::from);
-        warnings.extend(released.and_then(|()| self.let_go(landed)).err().map(|error| stays(&error)));
+        warnings.extend(self.let_go(landed).err().map(|error| stays(&error)));
         let told =
             verdict.landed.into_iter().filter_map(|step| Some(outcome(entries.get(&step.entry)?, landing(step))));
         Ok(Settled { landed: told.collect(), warnings })
@@ -132,9 +133,10 @@ impl Queue {
         Ok(emptied)
     }
 
-    /// What a landing has no more use for; the hold may have stayed after a fault.
+    /// What a landing has no more use for, or has left where it failed or was killed.
     pub(super) fn clear_away(&self, target: &BranchRef) -> Result<(), QueueError> {
         self.clear_staging(target)?;
+        self.repo.end_shelter(&self.staging(target))?;
         Ok(self.repo.release(&self.landing_ref(target))?)
     }
 
@@ -201,15 +203,15 @@ impl Queue {
         warnings
     }
 
-    /// Holds a group's chain between being written and being reachable from the target.
+    /// Where git itself writes objects: holds a group's chain between being written and being reachable from the target.
     pub(super) fn landing_ref(&self, target: &BranchRef) -> String {
         format!("{KEEP}landing/{}", slug_of(target.branch()))
     }
 }
 
-/// Said of a ref that could not be let go of: it harms nothing, so that it is no reason to undo or repeat anything.
+/// Said of what could not be let go of: it harms nothing, so that it is no reason to undo or repeat anything.
 pub(super) fn stays(error: &QueueError) -> String {
-    format!("a ref of ours stays until the next run: {error}")
+    format!("what held a landing stays until the next one: {error}")
 }
 
 fn landing(step: Step) -> Landing {
