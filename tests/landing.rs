@@ -273,3 +273,25 @@ fn a_repack_in_the_middle_of_a_landing_takes_nothing_of_it() {
     assert_eq!(left, "", "what is kept by a `.keep` is never collected");
     repo.assert_tidy();
 }
+
+#[test]
+fn a_branch_that_stands_for_another_stays_what_it_is() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        let base = repo.git(&["rev-parse", "main"]);
+        repo.git(&["branch", "-m", "main", "trunk"]);
+        repo.git(&["symbolic-ref", "refs/heads/main", "refs/heads/trunk"]);
+        add(&repo, "T-1", &repo.candidate(&base, "one", &[("one", Some("x"))]), &[]);
+        // A person is on the name that stands for it.
+        repo.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
+        repo.wave(&["queue", "add", "--ticket", "T-2", &repo.candidate(&base, "two", &[("two", Some("x"))])]).exits(0);
+        let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(0).json_lines();
+        assert!(said.len() == 2 && said.iter().all(|one| one["state"] == "landed"), "{kind:?}: {said:?}");
+        assert_eq!(repo.git(&["symbolic-ref", "refs/heads/main"]), "refs/heads/trunk", "{kind:?}");
+        assert_eq!(repo.git(&["log", "--format=%s", "trunk"]).lines().count(), 3, "{kind:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{kind:?}: the checkout");
+        repo.git(&["symbolic-ref", "refs/heads/odd", "refs/tags/none"]);
+        let said = repo.wave(&["queue", "add", "--ticket", "T-3", "--onto", "odd", &base]);
+        assert!(said.code == Some(2) && said.stderr.contains("stands for refs/tags/none"), "{}", said.stderr);
+    }
+}

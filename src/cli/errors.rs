@@ -21,7 +21,9 @@ impl From<GitError> for CliError {
             GitError::NoIdentity { .. } => refused
                 .hint("git config --global user.name \"Your Name\"")
                 .hint("git config --global user.email you@example.com"),
-            GitError::NoSuchRevision { .. } | GitError::NotACommit { .. } => Self::usage(refused.message),
+            GitError::NoSuchRevision { .. } | GitError::NotACommit { .. } | GitError::NotABranch { .. } => {
+                Self::usage(refused.message)
+            }
             _ => refused,
         }
     }

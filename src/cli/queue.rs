@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
 
 fn add(args: &Add, repo: &Repository, queue: &Queue, face: &Face) -> Result<Exit, CliError> {
     let target = match &args.onto {
-        Some(branch) => BranchRef::from_branch(branch),
+        Some(branch) => repo.branch_behind(&BranchRef::from_branch(branch))?,
         None => repo.current_branch()?,
     };
     let added = queue.add(NewEntry {

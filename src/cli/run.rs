@@ -181,7 +181,7 @@ fn settings(args: &Args, context: &Context, recommended: Option<usize>) -> Resul
     let config = &context.config;
     let onto = args.onto.clone().or_else(|| config.value("run.onto"));
     let target = match onto {
-        Some(branch) => BranchRef::from_branch(&branch),
+        Some(branch) => context.repo.branch_behind(&BranchRef::from_branch(&branch))?,
         None => context.repo.current_branch()?,
     };
     let defaults = Settings::new(target);

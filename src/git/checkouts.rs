@@ -20,7 +20,7 @@ impl Repository {
             return git.checkouts_of(target);
         }
         let mut found = Vec::new();
-        if !self.is_bare() && is_on(&self.common_dir().join("HEAD"), target) {
+        if !self.is_bare() && self.is_on(&self.common_dir().join("HEAD"), target) {
             found.push(self.root().to_owned());
         }
         let linked = self.common_dir().join("worktrees");
@@ -30,15 +30,27 @@ impl Repository {
             folders.push(entry.map_err(|source| GitError::io(&linked, source))?.path());
         }
         folders.sort();
-        for folder in folders.iter().filter(|folder| is_on(&folder.join("HEAD"), target)) {
+        for folder in folders.iter().filter(|folder| self.is_on(&folder.join("HEAD"), target)) {
             found.extend(place_of(folder).filter(|place| is_tied(place, folder, self.common_dir())));
         }
         Ok(found)
     }
-}
 
-fn is_on(head: &Path, target: &BranchRef) -> bool {
-    std::fs::read_to_string(head).is_ok_and(|text| text.strip_prefix("ref:").map(str::trim) == Some(target.as_str()))
+    /// Whether a HEAD is on `target`, if need be by way of refs that stand for others.
+    fn is_on(&self, head: &Path, target: &BranchRef) -> bool {
+        // As many as git follows.
+        const DEPTH: usize = 5;
+        let mut at = head.to_owned();
+        for _ in 0..DEPTH {
+            let text = std::fs::read_to_string(&at).unwrap_or_default();
+            match text.strip_prefix("ref:").map(str::trim) {
+                Some(name) if name == target.as_str() => return true,
+                Some(name) => at = self.common_dir().join(name),
+                None => return false,
+            }
+        }
+        false
+    }
 }
 
 /// The worktree that an admin folder belongs to, if it is still there.

@@ -32,6 +32,14 @@ pub enum GitError {
         /// The commit, abbreviated.
         at: String,
     },
+    /// A symbolic ref that leads somewhere else than to a branch.
+    #[error("{branch} stands for {to}, which is no branch that can be landed on; name a branch")]
+    NotABranch {
+        /// Its short name.
+        branch: String,
+        /// Where it leads.
+        to: String,
+    },
     /// The current branch has no commit yet.
     #[error("the branch {branch} has no commits yet")]
     Unborn {

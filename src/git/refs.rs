@@ -32,6 +32,19 @@ impl Repository {
         tip_in(&self.open()?, target)
     }
 
+    /// The branch that `branch` stands for: itself, unless it is a symbolic ref, through which git would move another.
+    pub fn branch_behind(&self, branch: &BranchRef) -> Result<BranchRef, GitError> {
+        let name = match self.plumbing() {
+            Some(git) => git.name_behind(branch.as_str())?,
+            None => name_behind(&self.open()?, branch.as_str())?,
+        };
+        match name {
+            None => Ok(branch.clone()),
+            Some(name) if name.starts_with("refs/heads/") => Ok(BranchRef::new(name)),
+            Some(to) => Err(GitError::NotABranch { branch: branch.branch().to_owned(), to }),
+        }
+    }
+
     /// The commit that `rev` names, tags peeled.
     pub fn resolve(&self, rev: &str) -> Result<CommitId, GitError> {
         if let Some(git) = self.plumbing() {
@@ -169,6 +182,25 @@ impl Repository {
         found.sort();
         Ok(found)
     }
+}
+
+/// What a symbolic ref leads to in the end; none if it is no symbolic ref.
+pub(super) fn name_behind(repo: &git2::Repository, name: &str) -> Result<Option<String>, GitError> {
+    // As many as git follows.
+    const DEPTH: usize = 5;
+    let mut at = name.to_owned();
+    for _ in 0..DEPTH {
+        let next = match repo.find_reference(&at) {
+            Ok(found) => found.symbolic_target().ok().flatten().map(str::to_owned),
+            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => None,
+            Err(error) => return Err(GitError::during(format!("reading {at}"))(error)),
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    Ok((at != name).then_some(at))
 }
 
 fn is_to_go(repo: &git2::Repository, hold: &Hold) -> bool {

@@ -121,7 +121,7 @@ impl Repository {
         };
         let branch = BranchRef::new(name);
         match repo.find_reference(name) {
-            Ok(_) => Ok(branch),
+            Ok(_) => self.branch_behind(&branch),
             Err(error) if error.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::Unborn { branch: branch.branch().to_owned() })
             }

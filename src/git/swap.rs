@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::durable::durably;
 use super::engine::{By, Session};
 use super::program::{Hooks, Program};
-use super::refs::tip_in;
+use super::refs::{name_behind, tip_in};
 use super::session::Library;
 use super::stale::TurnLock;
 use super::{GitError, Identity, Repository, oid};
@@ -111,22 +111,26 @@ impl Session {
             None => return self.swap(to),
         };
         let who = git2::Signature::now(&to.by.name, &to.by.email).map_err(during())?;
-        if self.tip(to.target)?.as_ref() != Some(to.old) {
+        let is_symbolic = matches!(&self.by, By::Library(library) if library.is_symbolic(to.target)?);
+        if is_symbolic || self.tip(to.target)?.as_ref() != Some(to.old) {
             return Ok(Swap::Lost);
         }
         transaction.set_target(to.target.as_str(), oid(to.new)?, Some(&who), to.message).map_err(during())?;
         self.whatever_was_said(to, transaction.commit().map_err(during()).map(|()| Swap::Done))
     }
 
-    /// Whether a hook wants to see the move, which libgit2 would not show it: then git must make it, and a turn cannot be had.
-    pub(crate) fn is_watched(&self) -> bool {
-        matches!(&self.by, By::Library(library) if library.transaction_hook().is_some())
+    /// Whether git must move the branch, and not we: then a turn cannot be had.
+    pub(crate) fn leaves_to_git(&self, target: &BranchRef) -> Result<bool, GitError> {
+        match &self.by {
+            By::Library(library) => library.leaves_to_git(target),
+            By::Program(_) => Ok(false),
+        }
     }
 
     /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
     pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
         let swapped = match &self.by {
-            By::Library(library) if !self.is_watched() => library.swap_here(to),
+            By::Library(library) if !library.leaves_to_git(to.target)? => library.swap_here(to),
             _ => swap_by_git(&self.folder, to),
         };
         self.whatever_was_said(to, swapped)
@@ -149,6 +153,17 @@ impl Session {
 }
 
 impl Library {
+    /// A hook may want to see the move, which libgit2 would not show it; and in the place of a symbolic ref libgit2 would
+    /// put a branch.
+    fn leaves_to_git(&self, target: &BranchRef) -> Result<bool, GitError> {
+        Ok(self.transaction_hook().is_some() || self.is_symbolic(target)?)
+    }
+
+    /// A target that has become a symbolic ref since it was looked up: libgit2 would put a branch in its place.
+    fn is_symbolic(&self, target: &BranchRef) -> Result<bool, GitError> {
+        Ok(name_behind(&self.repo, target.as_str())?.is_some())
+    }
+
     fn swap_here(&self, to: &Move<'_>) -> Result<Swap, GitError> {
         let during = || GitError::during(format!("moving {} to {}", to.target, to.new.short()));
         // Opened inside `durably`: libgit2 decides whether to sync refs when it opens them.

@@ -52,6 +52,7 @@ impl Queue {
         how: &Processing<'_>,
         tell: &mut dyn FnMut(Told),
     ) -> Result<(), QueueError> {
+        let target = &self.repo.branch_behind(target)?;
         let lock = FileLock::acquire(&self.landing_lock(target), how.wait, &format!("landing on {}", target.branch()))?;
         self.tip_of(target)?;
         let who = self.repo.identity()?;
@@ -177,7 +178,7 @@ impl Drain<'_> {
     /// A round that nobody can outrun. Where a hook must see the move, git makes it and it is a race as before.
     fn exclusive_round(&mut self, lock: &FileLock) -> Result<Round, Fault> {
         let session = Session::open(&self.queue.repo, &self.queue.staging(self.target)).map_err(QueueError::from)?;
-        if session.is_watched() {
+        if session.leaves_to_git(self.target).map_err(QueueError::from)? {
             let delay = Backoff::INFRASTRUCTURE.delay(0, self.jitter.next());
             self.pause(delay.unwrap_or_default());
             return self.round(lock, None);

@@ -49,8 +49,9 @@ impl Queue {
     }
 
     /// Adds a candidate. When this returns, neither the entry nor its commits can be lost.
-    pub fn add(&self, new: NewEntry) -> Result<Added, QueueError> {
+    pub fn add(&self, mut new: NewEntry) -> Result<Added, QueueError> {
         message::check(&new.ticket)?;
+        new.target = self.repo.branch_behind(&new.target)?;
         let emptied = self.clear_up()?;
         let base = self.base_of(&new)?;
         if emptied > 0 {

@@ -112,6 +112,12 @@ impl Plumbing {
         })
     }
 
+    /// What a symbolic ref leads to in the end; none if it is no symbolic ref.
+    pub(in super::super) fn name_behind(&self, name: &str) -> Result<Option<String>, GitError> {
+        let said = self.git().args(["symbolic-ref", "--quiet", name]).run(&[0, 1])?;
+        Ok(said.status.success().then(|| line(&said.stdout)))
+    }
+
     /// The branch that the worktree is on where one stands: the user's own, whose folder in the repository is `own`.
     pub(in super::super) fn current_branch(&self, own: &Path) -> Result<BranchRef, GitError> {
         let ask = |args: &[&str]| Program::new(self.folder.root()).git_dir(own).args(args).run(&[0, 1]);
