@@ -14,7 +14,7 @@ use sha1::{Digest, Sha1};
 
 use super::GitError;
 use super::objects::MadeObject;
-use crate::store::{state_dir, sync_dir};
+use crate::store::{scratch_dir, sync_dir};
 
 /// The index holds offsets in 31 bits; larger ones are in a table of their own.
 const LARGE: u64 = 1 << 31;
@@ -68,7 +68,7 @@ impl Pack {
     /// Written beside the object store and moved into it whole: killed in the middle, it leaves nothing there, or a pack
     /// without its index. Durable when this returns.
     pub(super) fn write(&self, staging: &Path, store: &Path) -> Result<(), GitError> {
-        state_dir(staging).map_err(super::worktree::store)?;
+        scratch_dir(staging).map_err(super::worktree::store)?;
         let files = ["pack", "idx"].map(|ending| format!("pack-{}.{ending}", self.name));
         for (file, bytes) in files.iter().zip([&self.pack, &self.index]) {
             write_synced(&staging.join(file), bytes)?;

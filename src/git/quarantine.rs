@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::program::Program;
 use super::{GitError, worktree};
-use crate::store::private_dir;
+use crate::store::scratch_dir;
 
 /// Gone, with what is in it, when it is dropped. Killed before it, it stays until the staging folder is cleared.
 pub(super) struct Quarantine {
@@ -26,7 +26,7 @@ impl Quarantine {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let name = format!("objects.{}.{}", std::process::id(), OPENED.fetch_add(1, Ordering::Relaxed));
         let quarantine = Self { folder: staging.join(name), store: common.join("objects") };
-        private_dir(&quarantine.folder).map_err(worktree::store)?;
+        scratch_dir(&quarantine.folder).map_err(worktree::store)?;
         Ok(quarantine)
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::pack::write_synced;
 use super::worktree::store;
 use super::{GitError, Repository};
-use crate::store::{state_dir, sync_dir};
+use crate::store::{scratch_dir, sync_dir};
 
 /// The packs of one staging folder's owner.
 pub(super) struct Shelter {
@@ -66,7 +66,7 @@ impl Shelter {
 
     /// Once for all: it stays. Half of it stays in the staging folder.
     fn write_mark(&self, text: &[u8]) -> Result<(), GitError> {
-        state_dir(&self.staging).map_err(store)?;
+        scratch_dir(&self.staging).map_err(store)?;
         let half = self.staging.join("keep");
         write_synced(&half, text)?;
         fs::rename(&half, &self.mark).map_err(|source| GitError::io(&self.mark, source))?;

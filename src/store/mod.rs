@@ -20,5 +20,5 @@ pub use file_system::{FileSystem, Reach};
 pub use holder::Holder;
 pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
-pub use private::{private_dir, state_dir, state_folder};
+pub use private::{private_dir, scratch_dir, state_dir, state_folder};
 pub use probe::{Probe, probe};

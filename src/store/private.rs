@@ -45,6 +45,22 @@ pub fn private_dir(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// A folder of state for what need not outlive a crash: [`state_dir`], not durable. Others may be taking the empty folder
+/// above it away meanwhile.
+pub fn scratch_dir(path: &Path) -> Result<(), StoreError> {
+    const TRIES: u32 = 100;
+    for last in (0..TRIES).rev() {
+        if is_ours(path)? {
+            break;
+        }
+        match DirBuilder::new().mode(PRIVATE).recursive(true).create(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && last > 0 => {}
+            made => return made.map_err(StoreError::io(path)),
+        }
+    }
+    Ok(())
+}
+
 /// Whether there is a folder at `path`; an error if it is not one that only we could have filled.
 fn is_ours(path: &Path) -> Result<bool, StoreError> {
     let found = match std::fs::symlink_metadata(path) {
@@ -85,6 +101,24 @@ mod tests {
         private_dir(&path).unwrap();
         private_dir(&path).unwrap();
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
+    }
+
+    #[test]
+    fn scratch_folders_come_and_go_side_by_side() {
+        let above = tempfile::tempdir().unwrap();
+        let shared = above.path().join("shared");
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c"] {
+                let shared = &shared;
+                scope.spawn(move || {
+                    for _ in 0..500 {
+                        scratch_dir(&shared.join(name)).unwrap();
+                        std::fs::remove_dir(shared.join(name)).unwrap();
+                        let _ = std::fs::remove_dir(shared);
+                    }
+                });
+            }
+        });
     }
 
     #[test]

@@ -172,7 +172,12 @@ impl Case<'_> {
             }
             _ => path.clone(),
         };
-        paths.iter().map(named).collect()
+        let mut named: Vec<String> = paths.iter().map(named).collect();
+        if is_replayed {
+            // Git sorts them by the names that the sides have.
+            named.sort();
+        }
+        named
     }
 
     /// One line of history from the tip that it met, of the trees that git made; two parents where it is a merge.

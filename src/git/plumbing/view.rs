@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::super::place::{NO_HEAD, Place};
 use super::super::program::Program;
 use super::super::{GitError, Repository, worktree};
-use crate::store::private_dir;
+use crate::store::scratch_dir;
 
 /// Removed when it is dropped.
 pub(super) struct View {
@@ -28,7 +28,7 @@ impl View {
         let folder = common.join("wave/view").join(format!("{}.{purpose}", place.name));
         let view = Self { folder, root: repository.root().to_owned(), at: place.at.to_owned() };
         view.clear()?;
-        private_dir(&view.folder).map_err(worktree::store)?;
+        scratch_dir(&view.folder).map_err(worktree::store)?;
         for part in ["refs", "reftable"] {
             let part = view.folder.join(part);
             fs::create_dir(&part).map_err(|e| GitError::io(&part, e))?;
