@@ -49,12 +49,14 @@ fn holds(case: &Case<'_>, path: &Vec<u8>) -> bool {
 pub(crate) struct Moved {
     paths: BTreeSet<Vec<u8>>,
     folders: BTreeSet<Vec<u8>>,
+    /// Whether a folder may have been moved to the root, or all of the root into one: then with everything in it.
+    root: bool,
 }
 
 impl Moved {
     /// From each side's changes since base. A side renames only if it both removes and adds. Then each removed and each
     /// added path may be an end of it, and a whole folder may have gone from where something was removed to where
-    /// something was added.
+    /// something was added. What moved from `a/x` to `b/x` may have moved with all of `a`.
     pub(crate) fn of(sides: [&Differences; 2]) -> Self {
         let mut moved = Self::default();
         for side in sides {
@@ -64,9 +66,22 @@ impl Moved {
             if removed.is_empty() || added.is_empty() {
                 continue;
             }
-            for path in removed.into_iter().chain(added) {
-                moved.paths.insert(path.clone());
-                moved.folders.insert(folder(path).to_vec());
+            let [from, to] = [&removed, &added].map(|paths| folders(paths));
+            let [names_from, names_to] =
+                [&from, &to].map(|folders| folders.iter().map(|folder| name(folder)).collect::<BTreeSet<_>>());
+            // A folder from which and to which something moved has itself stayed.
+            let moves = |at: &[u8]| {
+                names_from.contains(name(at)) && names_to.contains(name(at)) && !(from.contains(at) && to.contains(at))
+            };
+            for path in removed.iter().chain(&added) {
+                moved.paths.insert((*path).clone());
+                let mut at = folder(path);
+                moved.folders.insert(at.to_vec());
+                while !at.is_empty() && moves(at) {
+                    at = folder(at);
+                    moved.root |= at.is_empty();
+                    moved.folders.insert(at.to_vec());
+                }
             }
         }
         moved
@@ -74,7 +89,7 @@ impl Moved {
 
     fn explains(&self, path: &[u8]) -> bool {
         let mut above = folder(path);
-        if self.paths.contains(path) || self.folders.contains(above) {
+        if self.root || self.paths.contains(path) || self.folders.contains(above) {
             return true;
         }
         while !above.is_empty() {
@@ -91,6 +106,23 @@ impl Moved {
 /// What stands before the last slash; empty for the root.
 fn folder(path: &[u8]) -> &[u8] {
     path.iter().rposition(|byte| *byte == b'/').map_or(&[], |slash| &path[..slash])
+}
+
+/// What stands after the last slash.
+fn name(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|byte| *byte == b'/').map_or(path, |slash| &path[slash + 1..])
+}
+
+/// Every folder above these paths but the root.
+fn folders<'a>(paths: &[&'a Vec<u8>]) -> BTreeSet<&'a [u8]> {
+    let mut folders = BTreeSet::new();
+    for path in paths {
+        let mut at = folder(path);
+        while !at.is_empty() && folders.insert(at) {
+            at = folder(at);
+        }
+    }
+    folders
 }
 
 #[cfg(test)]
@@ -162,6 +194,18 @@ mod tests {
         assert_eq!(judged(ours, theirs, followed, true), None);
         assert_eq!(judged(ours, theirs, followed, false).as_deref(), Some("src/new"));
         let lost: Changes<'_> = &[("src/old", 1, 0), ("src/new", 0, 2)];
+        assert_eq!(judged(ours, theirs, lost, true).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn a_folder_that_moved_by_what_is_below_it_takes_everything_along() {
+        let ours: Changes<'_> = &[("src/deep/a", 1, 0), ("moved/deep/a", 0, 1), ("other", 5, 6)];
+        let theirs: Changes<'_> = &[("src/b", 0, 2)];
+        let followed: Changes<'_> = &[("src/deep/a", 1, 0), ("moved/deep/a", 0, 1), ("moved/b", 0, 2), ("other", 5, 6)];
+        assert_eq!(judged(ours, theirs, followed, true), None);
+        let elsewhere: Changes<'_> = &[("src/deep/a", 1, 0), ("moved/deep/a", 0, 1), ("far/b", 0, 2), ("other", 5, 6)];
+        assert_eq!(judged(ours, theirs, elsewhere, true).as_deref(), Some("far/b"));
+        let lost: Changes<'_> = &[("src/deep/a", 1, 0), ("moved/deep/a", 0, 1), ("moved/b", 0, 2)];
         assert_eq!(judged(ours, theirs, lost, true).as_deref(), Some("other"));
     }
 }
