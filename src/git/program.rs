@@ -119,8 +119,9 @@ impl Program {
         Err(GitError::Program { command: self.shown(), status: output.status.to_string(), stderr })
     }
 
-    /// Starts it with pipes, to be talked with.
+    /// Starts it with pipes, to be talked with, once nothing that a worker planted would be read.
     pub(super) fn start(&mut self) -> Result<Child, GitError> {
+        super::watch::settle_all()?;
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command.spawn().map_err(|source| GitError::NotRun { command: self.shown(), source })
     }
