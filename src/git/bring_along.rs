@@ -175,7 +175,7 @@ fn put_in_place(checkout: &Path, copy: &Path, index: &Path) -> Result<(), GitErr
 }
 
 /// Where a checkout's index is.
-fn index_of(checkout: &Path) -> Result<PathBuf, GitError> {
+pub(super) fn index_of(checkout: &Path) -> Result<PathBuf, GitError> {
     let pointer = checkout.join(".git");
     if pointer.is_dir() {
         return Ok(pointer.join("index"));

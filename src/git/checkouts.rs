@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::bring_along::index_of;
 use super::differences::Differences;
 use super::program::Program;
+use super::staged::{beside_added, folders_above};
 use super::untouched::Untouched;
 use super::{GitError, Repository, shown};
 use crate::names::BranchRef;
@@ -106,11 +108,12 @@ pub(crate) fn obstacles(checkout: &Path, changes: &Differences) -> Result<Obstac
     if changes.is_empty() {
         return Ok(Obstacles::default());
     }
-    let known = Untouched::open(checkout);
+    let known = Untouched::open(checkout, &index_of(checkout)?);
     let unmerged = if known.as_ref().is_some_and(Untouched::is_merged) { BTreeSet::new() } else { unmerged(checkout)? };
     let is_certain = |path: &[u8], change| known.as_ref().is_some_and(|known| known.is_certain(path, change));
     let unsure = changes.iter().filter(|(path, change)| !is_certain(path, change)).map(|(path, _)| path);
     let mut paths: BTreeSet<Vec<u8>> = dirty(checkout, &unsure.collect::<Vec<_>>())?.into_iter().collect();
+    paths.extend(beside_added(checkout, known.as_ref(), changes)?);
     for (path, change) in changes.iter().filter(|(_, change)| change.after.is_some()) {
         paths.extend(above(checkout, path, changes));
         if change.before.is_none() {
@@ -147,8 +150,7 @@ fn dirty(checkout: &Path, paths: &[&Vec<u8>]) -> Result<Vec<Vec<u8>>, GitError> 
 
 /// A file or a link where a folder above `path` has to be, unless the landing itself removes it.
 fn above(checkout: &Path, path: &[u8], changes: &Differences) -> Option<Vec<u8>> {
-    let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
-    for folder in folders {
+    for folder in folders_above(path) {
         let there = std::fs::symlink_metadata(at(checkout, folder)).ok()?;
         if !there.is_dir() && !changes.contains_key(folder) {
             return Some(folder.to_vec());

@@ -42,6 +42,7 @@ mod session;
 mod shelter;
 mod signing;
 mod snapshot;
+mod staged;
 mod stale;
 mod swap;
 mod tree_edit;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use git2::{IndexEntry, RepositoryOpenFlags as Flags};
+use git2::IndexEntry;
 
 use super::Id;
 use super::differences::{Change, Item};
@@ -20,12 +20,11 @@ pub(super) struct Untouched {
 }
 
 impl Untouched {
-    /// None where libgit2 cannot read the index (a split or sparse one).
-    pub(super) fn open(checkout: &Path) -> Option<Self> {
-        let none: [&Path; 0] = [];
-        let repo = git2::Repository::open_ext(checkout, Flags::NO_SEARCH, none).ok()?;
-        let index = repo.index().ok()?;
-        let file = std::fs::symlink_metadata(index.path()?).ok()?;
+    /// None where libgit2 cannot read the index (a split or sparse one, or one with ids of 32 bytes). Read as a file of its
+    /// own: its order is then that of bytes, whatever the repository's configuration says of upper and lower case.
+    pub(super) fn open(checkout: &Path, index: &Path) -> Option<Self> {
+        let file = std::fs::symlink_metadata(index).ok()?;
+        let index = git2::Index::open(index).ok()?;
         Some(Self { checkout: checkout.to_owned(), index, written: (file.mtime(), file.mtime_nsec()) })
     }
 
@@ -42,6 +41,24 @@ impl Untouched {
             (Some(entry), Some(before)) => is_of(&entry, before) && self.is_unchanged(&entry, relative),
             _ => false,
         }
+    }
+
+    /// Whether there is an entry at `path`.
+    pub(super) fn has(&self, path: &[u8]) -> bool {
+        self.first_from(path).is_some_and(|first| self.index.get(first).is_some_and(|entry| entry.path == path))
+    }
+
+    /// The entries in a folder of that name.
+    pub(super) fn below(&self, folder: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+        let folder = [folder, b"/"].concat();
+        let first = self.first_from(&folder);
+        let entries = first.into_iter().flat_map(|first| first..self.index.len()).filter_map(|at| self.index.get(at));
+        entries.map(|entry| entry.path).take_while(move |path| path.starts_with(&folder))
+    }
+
+    /// Where what begins so begins, found without a walk.
+    fn first_from(&self, beginning: &[u8]) -> Option<usize> {
+        self.index.find_prefix(beginning).ok()
     }
 
     fn is_unchanged(&self, entry: &IndexEntry, relative: &Path) -> bool {

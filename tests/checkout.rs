@@ -1,0 +1,113 @@
+//! What a person has in a checkout of the target, in every place where git keeps it: nothing of it is lost, and what is in
+//! nobody's way holds nothing up.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
+
+mod common;
+
+use common::{Kind, TestRepo};
+
+impl TestRepo {
+    fn tip(&self) -> String {
+        self.git(&["rev-parse", "main"])
+    }
+
+    /// Queues one candidate and processes the queue; gives its state and the paths that hold it up.
+    fn land(&self, files: &[(&str, Option<&str>)]) -> (String, Vec<String>) {
+        let head = self.candidate(&self.tip(), "theirs", files);
+        self.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        self.process()
+    }
+
+    fn process(&self) -> (String, Vec<String>) {
+        let said = self.wave(&["--json", "queue", "process", "--onto", "main"]);
+        assert_eq!(said.stderr.matches("could not be brought along").count(), 0, "{}", said.stderr);
+        let lines = said.json_lines();
+        let line = lines.last().unwrap();
+        let paths = line["paths"].as_array().unwrap().iter().map(|path| path.as_str().unwrap().to_owned());
+        let state = line["state"].as_str().unwrap_or_else(|| panic!("{line}"));
+        let reason = if state == "deferred" { format!(" {}", line["reason"].as_str().unwrap()) } else { String::new() };
+        (format!("{state}{reason}"), paths.collect())
+    }
+
+    #[track_caller]
+    fn waits_for(&self, path: &str, files: &[(&str, Option<&str>)]) {
+        let (tip, index) = (self.tip(), self.git(&["ls-files", "-v", "--stage"]));
+        assert_eq!(self.land(files), ("deferred dirty-target".to_owned(), vec![path.to_owned()]));
+        assert_eq!(self.tip(), tip);
+        assert_eq!(self.git(&["ls-files", "-v", "--stage"]), index);
+    }
+
+    #[track_caller]
+    fn lands(&self, files: &[(&str, Option<&str>)]) {
+        assert_eq!(self.land(files), ("landed".to_owned(), vec![]));
+    }
+}
+
+/// What libgit2 reads the index of, and what it does not.
+const KINDS: [Kind; 4] = [Kind::Ordinary, Kind::SplitIndex, Kind::SparseIndex, Kind::Reftable];
+
+#[test]
+fn a_file_that_is_staged_where_a_landing_needs_a_folder_is_in_its_way() {
+    for kind in KINDS {
+        for is_there in [true, false] {
+            let repo = TestRepo::of(kind);
+            repo.write("new/p", "mine\n");
+            repo.git(&["add", "new/p"]);
+            if !is_there {
+                std::fs::remove_dir_all(repo.path("new")).unwrap();
+            }
+            repo.waits_for("new/p", &[("new/p/q/x", Some("x\n"))]);
+            assert_eq!(repo.git(&["show", ":new/p"]), "mine");
+            repo.git(&["rm", "-q", "-f", "new/p"]);
+            repo.wave(&["queue", "retry", "T"]).exits(0);
+            assert_eq!(repo.process().0, "landed", "{kind:?}");
+            assert_eq!(repo.git(&["status", "--porcelain"]), "");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_staged_below_a_file_of_a_landing_are_in_its_way() {
+    for kind in KINDS {
+        let repo = TestRepo::of(kind);
+        for path in ["new/p/x", "new/p.txt", "new/p0"] {
+            repo.write(path, "mine\n");
+        }
+        repo.git(&["add", "new"]);
+        std::fs::remove_dir_all(repo.path("new")).unwrap();
+        repo.waits_for("new/p/x", &[("new/p", Some("x\n"))]);
+        assert_eq!(repo.git(&["show", ":new/p/x"]), "mine", "{kind:?}");
+    }
+}
+
+#[test]
+fn names_that_mean_more_to_git_than_to_a_person_are_told_apart_in_the_index() {
+    for kind in KINDS {
+        let repo = TestRepo::of(kind);
+        for path in ["new/[ab]", "new/a", "new/*", "new/b\\", "new/ü"] {
+            repo.write(path, "mine\n");
+            repo.git(&["--literal-pathspecs", "add", path]);
+        }
+        std::fs::remove_dir_all(repo.path("new")).unwrap();
+        repo.waits_for("new/[ab]", &[("new/[ab]/x", Some("x\n")), ("new/abc", Some("x\n")), ("new/ab/x", Some("x\n"))]);
+        repo.git(&["--literal-pathspecs", "rm", "-q", "--cached", "new/[ab]"]);
+        repo.wave(&["queue", "drop", "T"]).exits(0);
+        repo.waits_for("new/b\\", &[("new/b\\/x", Some("x\n"))]);
+        repo.wave(&["queue", "drop", "T"]).exits(0);
+        repo.waits_for("new/ü", &[("new/ü/x", Some("x\n"))]);
+    }
+}
+
+#[test]
+fn a_file_becomes_a_folder_and_a_folder_a_file_where_the_index_is_as_the_tip() {
+    for kind in KINDS {
+        let repo = TestRepo::of(kind);
+        repo.write("new/p", "p\n");
+        repo.write("new/q/x", "x\n");
+        repo.commit("base");
+        let swapped = [("new/p", None), ("new/q/x", None), ("new/p/x", Some("x\n")), ("new/q", Some("q\n"))];
+        repo.lands(&swapped);
+        assert_eq!((repo.read("new/p/x"), repo.read("new/q")), ("x\n".to_owned(), "q\n".to_owned()), "{kind:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    }
+}
