@@ -111,3 +111,83 @@ fn a_file_becomes_a_folder_and_a_folder_a_file_where_the_index_is_as_the_tip() {
         assert_eq!(repo.git(&["status", "--porcelain"]), "");
     }
 }
+
+/// How a repository's folder can stand away from its checkout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Apart {
+    /// The checkout says where the repository is.
+    Pointed,
+    /// The repository says where its checkout is.
+    Configured,
+}
+
+/// A repository whose folder is not in its checkout: gives the folder, and where git-wave is started.
+fn apart(repo: &TestRepo, how: Apart) -> (String, std::path::PathBuf) {
+    let store = repo.home().canonicalize().unwrap().join("store");
+    let git = |args: &[&str]| repo.git(&[&["--git-dir", store.to_str().unwrap()], args].concat());
+    if how == Apart::Pointed {
+        repo.git(&["init", "-q", "--separate-git-dir", store.to_str().unwrap()]);
+        assert!(repo.path(".git").is_file());
+        // Git sets this back to 0.
+        repo.git(&["config", "-f", store.join("config").to_str().unwrap(), "core.repositoryFormatVersion", "1"]);
+        return (store.to_str().unwrap().to_owned(), repo.root().to_owned());
+    }
+    std::fs::rename(repo.path(".git"), &store).unwrap();
+    git(&["config", "core.worktree", "../repo"]);
+    (store.to_str().unwrap().to_owned(), store)
+}
+
+#[test]
+fn the_checkout_of_a_repository_that_stands_elsewhere_is_brought_along() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Sha256, Kind::Reftable] {
+        for how in [Apart::Pointed, Apart::Configured] {
+            let repo = TestRepo::of(kind);
+            let heads = ["x", "README"].map(|path| repo.candidate("main", path, &[(path, Some("theirs\n"))]));
+            let (store, from) = apart(&repo, how);
+            let git = |args: &[&str]| repo.git(&[&["--git-dir", &store], args].concat());
+            repo.write("README", "mine\n");
+            for head in &heads {
+                repo.wave_in(&from, &["queue", "add", "--ticket", head, "--onto", "main", head]).exits(0);
+            }
+            let said = repo.wave_in(&from, &["--json", "queue", "process", "--onto", "main"]).exits(1);
+            let states: Vec<_> = said.json_lines().iter().map(|line| line["state"].clone()).collect();
+            assert!(
+                states.contains(&"landed".into()) && states.contains(&"deferred".into()),
+                "{kind:?} {how:?} {}",
+                said.stdout
+            );
+            assert!(!said.stderr.contains("could not be"), "{kind:?} {how:?}: {}", said.stderr);
+            assert_eq!(git(&["status", "--porcelain"]), " M README", "{kind:?} {how:?}");
+            assert_eq!((repo.read("README"), repo.read("x")), ("mine\n".to_owned(), "theirs\n".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn a_checkout_is_found_from_a_linked_worktree_or_nothing_moves() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
+        for how in [Apart::Pointed, Apart::Configured] {
+            let repo = TestRepo::of(kind);
+            let head = repo.candidate("main", "x", &[("x", Some("theirs\n"))]);
+            let (store, _) = apart(&repo, how);
+            let git = |args: &[&str]| repo.git(&[&["--git-dir", &store], args].concat());
+            // Another repository around it is not the one that is meant.
+            repo.git_in(repo.home(), &["init", "-q"]);
+            let linked = repo.home().join("linked");
+            git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+            repo.wave_in(&linked, &["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+            let said = repo.wave_in(&linked, &["queue", "process", "--onto", "main"]);
+            if how == Apart::Configured {
+                assert_eq!(said.exits(0).stderr.matches("could not be").count(), 0, "{kind:?}");
+                assert_eq!(repo.read("x"), "theirs\n", "{kind:?}");
+            } else {
+                let stderr = said.exits(3).stderr;
+                assert!(stderr.contains("core.worktree"), "{kind:?}: {stderr}");
+                assert_eq!(git(&["log", "--format=%s", "main"]), "begin");
+                repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+            }
+            assert_eq!(git(&["status", "--porcelain"]), "", "{kind:?} {how:?}");
+            assert_eq!(git(&["log", "-1", "--format=%s", "main"]), "x", "{kind:?} {how:?}");
+        }
+    }
+}

@@ -9,14 +9,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::checkout::Checkout;
 use super::differences::{self, Differences, Item};
 use super::durable::sync_files;
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
-use super::program::Program;
 use super::{GitError, Repository, worktree};
 use crate::names::{CommitId, TreeId};
 use crate::store::{FileLock, sync_dir};
@@ -50,13 +50,13 @@ pub(crate) struct Desk<'a> {
 impl Repository {
     /// Moves index and files of `checkout` along, keeping every change of the user's that is not in the way. Done twice,
     /// it does nothing the second time.
-    pub(crate) fn bring_along(&self, checkout: &Path, along: Along<'_>, desk: Desk<'_>) -> Result<(), GitError> {
-        let index = index_of(checkout)?;
+    pub(crate) fn bring_along(&self, checkout: &Checkout, along: Along<'_>, desk: Desk<'_>) -> Result<(), GitError> {
+        let index = checkout.index();
         let lock = lock_index(&index, desk.folder)?;
         let copy = desk.folder.join("index");
         copied(&index, &copy).map_err(|source| GitError::io(&index, source))?;
         let git = |args: &[&str], expected: &[i32]| {
-            let mut git = Program::new(checkout);
+            let mut git = checkout.git();
             git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(expected).map(drop)
         };
         let read = || git(&["read-tree", "-m", "-u", along.old.as_str(), along.new.as_str()], &[0]);
@@ -88,9 +88,9 @@ impl Repository {
 
     /// Removes files that a killed git has written already: they are what is to be written, or the beginning of it, so that
     /// nothing of anybody's is in them.
-    fn take_back_half(&self, checkout: &Path, along: Along<'_>) -> Result<(), GitError> {
+    fn take_back_half(&self, checkout: &Checkout, along: Along<'_>) -> Result<(), GitError> {
         for (path, change) in &self.changes_between(along.old, along.new)? {
-            let at = checkout.join(OsStr::from_bytes(path));
+            let at = checkout.at(path);
             match change.after {
                 Some(item) if is_beginning_of(checkout, path, item)? => {
                     fs::remove_file(&at).map_err(|source| GitError::io(&at, source))?;
@@ -105,10 +105,10 @@ impl Repository {
 }
 
 /// Whether what stands at `path` is what a checkout of `item` writes there, or how that begins.
-fn is_beginning_of(checkout: &Path, path: &[u8], item: Item) -> Result<bool, GitError> {
+fn is_beginning_of(checkout: &Checkout, path: &[u8], item: Item) -> Result<bool, GitError> {
     const SYMLINK: u32 = 0o120_000;
     const GITLINK: u32 = 0o160_000;
-    let at = checkout.join(OsStr::from_bytes(path));
+    let at = checkout.at(path);
     let found = match fs::symlink_metadata(&at) {
         Ok(meta) if meta.is_symlink() && item.mode == SYMLINK => {
             fs::read_link(&at).map(|to| to.as_os_str().as_bytes().to_vec())
@@ -118,7 +118,7 @@ fn is_beginning_of(checkout: &Path, path: &[u8], item: Item) -> Result<bool, Git
     };
     let found = found.map_err(|source| GitError::io(&at, source))?;
     let id = item.id.to_string();
-    let mut git = Program::new(checkout);
+    let mut git = checkout.git();
     git.args(["cat-file"]);
     if item.mode == SYMLINK {
         git.args(["blob"]);
@@ -142,13 +142,13 @@ fn is_zeros(bytes: &[u8]) -> bool {
 }
 
 /// What is to be run by hand where we could not.
-pub(crate) fn bring_along_command(checkout: &Path, old: &CommitId, new: &CommitId) -> String {
-    format!("git -C '{}' read-tree -m -u {old} {new}", checkout.display())
+pub(crate) fn bring_along_command(checkout: &Checkout, old: &CommitId, new: &CommitId) -> String {
+    format!("{} read-tree -m -u {old} {new}", checkout.command())
 }
 
 /// Lets go of a checkout's `index.lock` if a process left it that was killed with the same folder.
-pub(crate) fn let_go_of_index(checkout: &Path, desk: Desk<'_>) -> Result<(), GitError> {
-    let at = index_of(checkout)?.with_extension("lock");
+pub(crate) fn let_go_of_index(checkout: &Checkout, desk: Desk<'_>) -> Result<(), GitError> {
+    let at = checkout.index().with_extension("lock");
     take_back(&at, &mark(desk.folder))
 }
 
@@ -163,26 +163,15 @@ fn copied(index: &Path, copy: &Path) -> std::io::Result<()> {
 
 /// The files, then the index that knows them, then its name, each durable before the next: what a power cut loses of them
 /// would show as the user's doing, and an index that it empties stops git there.
-fn put_in_place(checkout: &Path, copy: &Path, index: &Path) -> Result<(), GitError> {
-    sync_files(checkout)?;
+fn put_in_place(checkout: &Checkout, copy: &Path, index: &Path) -> Result<(), GitError> {
+    sync_files(checkout.place())?;
     let folder = |path: &Path| path.parent().unwrap_or(path).to_owned();
     let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|source| GitError::io(path, source));
-    if device(copy)? != device(checkout)? {
+    if device(copy)? != device(checkout.place())? {
         sync_files(&folder(copy))?;
     }
     fs::rename(copy, index).map_err(|source| GitError::io(index, source))?;
     sync_dir(&folder(index)).map_err(worktree::store)
-}
-
-/// Where a checkout's index is.
-pub(super) fn index_of(checkout: &Path) -> Result<PathBuf, GitError> {
-    let pointer = checkout.join(".git");
-    if pointer.is_dir() {
-        return Ok(pointer.join("index"));
-    }
-    let bytes = fs::read(&pointer).map_err(|source| GitError::io(&pointer, source))?;
-    let to = bytes.trim_ascii_end().strip_prefix(b"gitdir: ").unwrap_or_default();
-    Ok(checkout.join(OsStr::from_bytes(to)).join("index"))
 }
 
 /// Takes the user's `index.lock`, with the desk cleared.

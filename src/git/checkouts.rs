@@ -4,12 +4,12 @@
 //! before the ref moves. Knows nothing of why a branch moves.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::bring_along::index_of;
+use super::checkout::Checkout;
 use super::differences::Differences;
-use super::program::Program;
 use super::staged::{beside_added, folders_above};
 use super::untouched::Untouched;
 use super::{GitError, Repository, shown};
@@ -17,24 +17,19 @@ use crate::names::BranchRef;
 
 impl Repository {
     /// Every worktree, the main one first, that has `target` checked out.
-    pub(crate) fn checkouts_of(&self, target: &BranchRef) -> Result<Vec<PathBuf>, GitError> {
-        if let Some(git) = self.plumbing() {
-            return git.checkouts_of(target);
-        }
+    pub(crate) fn checkouts_of(&self, target: &BranchRef) -> Result<Vec<Checkout>, GitError> {
+        let common = self.common_dir();
+        let by_tables = self.plumbing().filter(|_| self.is_reftable()).map(|git| git.places_on(target)).transpose()?;
+        let is_on = |own: &Path, place: &Path| match &by_tables {
+            Some(places) => std::fs::canonicalize(place).is_ok_and(|place| places.contains(&place)),
+            None => self.is_on(&own.join("HEAD"), target),
+        };
         let mut found = Vec::new();
-        if !self.is_bare() && self.is_on(&self.common_dir().join("HEAD"), target) {
-            found.push(self.root().to_owned());
+        if is_on(common, common) {
+            found.extend(self.main_checkout(target)?);
         }
-        let linked = self.common_dir().join("worktrees");
-        let Ok(entries) = std::fs::read_dir(&linked) else { return Ok(found) };
-        let mut folders = Vec::new();
-        for entry in entries {
-            folders.push(entry.map_err(|source| GitError::io(&linked, source))?.path());
-        }
-        folders.sort();
-        for folder in folders.iter().filter(|folder| self.is_on(&folder.join("HEAD"), target)) {
-            found.extend(place_of(folder).filter(|place| is_tied(place, folder, self.common_dir())));
-        }
+        let linked = self.linked()?.into_iter().filter_map(|own| Checkout::linked(own, common));
+        found.extend(linked.filter(|checkout| is_on(checkout.own(), checkout.place())));
         Ok(found)
     }
 
@@ -53,25 +48,45 @@ impl Repository {
         }
         false
     }
-}
 
-/// The worktree that an admin folder belongs to, if it is still there.
-fn place_of(folder: &Path) -> Option<PathBuf> {
-    let bytes = std::fs::read(folder.join("gitdir")).ok()?;
-    let gitdir = folder.join(std::ffi::OsStr::from_bytes(bytes.trim_ascii_end()));
-    gitdir.exists().then(|| gitdir.parent().map(Path::to_owned)).flatten()
-}
+    /// The folders that linked worktrees have in the repository, sorted.
+    fn linked(&self) -> Result<Vec<PathBuf>, GitError> {
+        let folder = self.common_dir().join("worktrees");
+        let io = |source| GitError::io(&folder, source);
+        match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(io(source)),
+            Ok(entries) => {
+                let mut found =
+                    entries.map(|entry| Ok(entry.map_err(io)?.path())).collect::<Result<Vec<_>, GitError>>()?;
+                found.sort();
+                Ok(found)
+            }
+        }
+    }
 
-/// Whether git, started in `place`, finds exactly this repository: what stands there instead could be somebody's trap.
-fn is_tied(place: &Path, folder: &Path, common: &Path) -> bool {
-    let pointer = place.join(".git");
-    let is_file = std::fs::symlink_metadata(&pointer).is_ok_and(|found| found.is_file());
-    let leads = |from: &Path, file: &Path, prefix: &[u8], to: &Path| {
-        let bytes = std::fs::read(file).unwrap_or_default();
-        let path = bytes.strip_prefix(prefix).map(|path| from.join(std::ffi::OsStr::from_bytes(path.trim_ascii())));
-        path.and_then(|path| std::fs::canonicalize(path).ok()) == std::fs::canonicalize(to).ok()
-    };
-    is_file && leads(place, &pointer, b"gitdir:", folder) && leads(folder, &folder.join("commondir"), b"", common)
+    /// The main worktree, which is on `target`; none in a bare repository. Refuses where there is one that cannot be found:
+    /// it would show the landing undone, and its owner's next commit would undo it.
+    fn main_checkout(&self, target: &BranchRef) -> Result<Option<Checkout>, GitError> {
+        if !self.is_bare() {
+            return Ok(Some(Checkout::main(self.root(), self.common_dir())));
+        }
+        let is_somewhere = self.common_dir().join("index").exists() && !self.is_called_bare()?;
+        if !is_somewhere {
+            return Ok(None);
+        }
+        let what = format!(
+            "{} is checked out in its main worktree, and nothing says here where that is; start git-wave there, or set \
+             core.worktree",
+            target.branch()
+        );
+        Err(GitError::Unsupported { at: self.common_dir().to_owned(), what })
+    }
+
+    fn is_called_bare(&self) -> Result<bool, GitError> {
+        let said = self.program().args(["config", "--type=bool", "--get", "core.bare"]).run(&[0, 1])?;
+        Ok(said.stdout.starts_with(b"true"))
+    }
 }
 
 /// What of the user's keeps a checkout from being brought along.
@@ -104,11 +119,11 @@ fn meet(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// What stands in `checkout` in the way of `changes` from its tip; nothing means that it can be brought along.
-pub(crate) fn obstacles(checkout: &Path, changes: &Differences) -> Result<Obstacles, GitError> {
+pub(crate) fn obstacles(checkout: &Checkout, changes: &Differences) -> Result<Obstacles, GitError> {
     if changes.is_empty() {
         return Ok(Obstacles::default());
     }
-    let known = Untouched::open(checkout, &index_of(checkout)?);
+    let known = Untouched::open(checkout);
     let unmerged = if known.as_ref().is_some_and(Untouched::is_merged) { BTreeSet::new() } else { unmerged(checkout)? };
     let is_certain = |path: &[u8], change| known.as_ref().is_some_and(|known| known.is_certain(path, change));
     let unsure = changes.iter().filter(|(path, change)| !is_certain(path, change)).map(|(path, _)| path);
@@ -123,18 +138,18 @@ pub(crate) fn obstacles(checkout: &Path, changes: &Differences) -> Result<Obstac
     Ok(Obstacles { unmerged, paths })
 }
 
-fn unmerged(checkout: &Path) -> Result<BTreeSet<Vec<u8>>, GitError> {
-    let output = Program::new(checkout).args(["ls-files", "--unmerged", "-z", "--full-name"]).run(&[0])?;
+fn unmerged(checkout: &Checkout) -> Result<BTreeSet<Vec<u8>>, GitError> {
+    let output = checkout.git().args(["ls-files", "--unmerged", "-z", "--full-name"]).run(&[0])?;
     let path = |field: &[u8]| field.iter().position(|byte| *byte == b'\t').map(|tab| field[tab + 1..].to_vec());
     Ok(output.stdout.split(|byte| *byte == 0).filter_map(path).collect())
 }
 
 /// Those of `paths` that the user has changed or staged, by git's own look at them.
-fn dirty(checkout: &Path, paths: &[&Vec<u8>]) -> Result<Vec<Vec<u8>>, GitError> {
+fn dirty(checkout: &Checkout, paths: &[&Vec<u8>]) -> Result<Vec<Vec<u8>>, GitError> {
     let mut found = Vec::new();
     // One argument list holds some 2 MB; a thousand paths stay far below it.
     for some in paths.chunks(1000) {
-        let mut git = Program::new(checkout);
+        let mut git = checkout.git();
         git.option("--literal-pathspecs").option("--no-optional-locks");
         git.args(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=no"]);
         // Landings move what a submodule is recorded at, never its inside.
@@ -149,9 +164,9 @@ fn dirty(checkout: &Path, paths: &[&Vec<u8>]) -> Result<Vec<Vec<u8>>, GitError> 
 }
 
 /// A file or a link where a folder above `path` has to be, unless the landing itself removes it.
-fn above(checkout: &Path, path: &[u8], changes: &Differences) -> Option<Vec<u8>> {
+fn above(checkout: &Checkout, path: &[u8], changes: &Differences) -> Option<Vec<u8>> {
     for folder in folders_above(path) {
-        let there = std::fs::symlink_metadata(at(checkout, folder)).ok()?;
+        let there = std::fs::symlink_metadata(checkout.at(folder)).ok()?;
         if !there.is_dir() && !changes.contains_key(folder) {
             return Some(folder.to_vec());
         }
@@ -160,8 +175,8 @@ fn above(checkout: &Path, path: &[u8], changes: &Differences) -> Option<Vec<u8>>
 }
 
 /// What stands, tracked by nobody, where the landing adds `path`: a file of that name, or files in a folder of that name.
-fn untracked_at(checkout: &Path, path: &[u8], changes: &Differences) -> Result<Vec<Vec<u8>>, GitError> {
-    let place = at(checkout, path);
+fn untracked_at(checkout: &Checkout, path: &[u8], changes: &Differences) -> Result<Vec<Vec<u8>>, GitError> {
+    let place = checkout.at(path);
     match std::fs::symlink_metadata(&place) {
         Err(_) => Ok(Vec::new()),
         Ok(meta) if !meta.is_dir() => Ok(vec![path.to_vec()]),
@@ -177,8 +192,4 @@ fn untracked_at(checkout: &Path, path: &[u8], changes: &Differences) -> Result<V
             Ok(found)
         }
     }
-}
-
-fn at(checkout: &Path, path: &[u8]) -> PathBuf {
-    checkout.join(std::ffi::OsStr::from_bytes(path))
 }

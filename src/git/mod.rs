@@ -5,6 +5,7 @@
 
 mod apart;
 mod bring_along;
+mod checkout;
 mod checkouts;
 mod commit;
 mod complete;
@@ -53,6 +54,7 @@ mod weight;
 mod worktree;
 
 pub(crate) use bring_along::{Along, Begun, Desk, bring_along_command, let_go_of_index};
+pub(crate) use checkout::Checkout;
 pub(crate) use checkouts::obstacles;
 #[cfg(test)]
 pub(crate) use differences::Change;

@@ -6,17 +6,16 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use super::GitError;
+use super::checkout::Checkout;
 use super::differences::Differences;
-use super::program::Program;
 use super::untouched::Untouched;
 
 /// Entries that what is added cannot stand beside. What the landing itself removes is not judged here: it is held against
 /// the tip as every path that the landing changes.
 pub(super) fn beside_added(
-    checkout: &Path,
+    checkout: &Checkout,
     known: Option<&Untouched>,
     changes: &Differences,
 ) -> Result<BTreeSet<Vec<u8>>, GitError> {
@@ -52,18 +51,18 @@ fn is_above(folder: &[u8], paths: &[&[u8]]) -> bool {
 }
 
 /// What the index has at and below `paths`, and at the folders above them, by git: of an index that libgit2 cannot read.
-fn entries_at(checkout: &Path, paths: &[&[u8]]) -> Result<Vec<Vec<u8>>, GitError> {
+fn entries_at(checkout: &Checkout, paths: &[&[u8]]) -> Result<Vec<Vec<u8>>, GitError> {
     let folders: BTreeSet<&[u8]> = paths.iter().flat_map(|path| folders_above(path)).collect();
-    let mut git = Program::new(checkout);
+    let mut git = checkout.git();
     git.args(["ls-files", "-z", "--full-name", "--"]);
-    git.args(paths.iter().map(|path| spec(b":(top,literal)", path.to_vec())));
-    git.args(folders.into_iter().map(|folder| spec(b":(top,glob)", exactly(folder))));
+    git.args(paths.iter().map(|path| spec(b":(top,literal)", path)));
+    git.args(folders.into_iter().map(|folder| spec(b":(top,glob)", &exactly(folder))));
     let output = git.run(&[0])?.stdout;
     Ok(output.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect())
 }
 
-fn spec(magic: &[u8], pattern: Vec<u8>) -> std::ffi::OsString {
-    OsStr::from_bytes(&[magic, &pattern].concat()).to_owned()
+fn spec(magic: &[u8], pattern: &[u8]) -> std::ffi::OsString {
+    OsStr::from_bytes(&[magic, pattern].concat()).to_owned()
 }
 
 /// A pattern that a folder's name fits, and nothing below it: a plain name stands for both. Any escape makes it a pattern.

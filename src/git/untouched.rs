@@ -4,16 +4,17 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use git2::IndexEntry;
 
 use super::Id;
+use super::checkout::Checkout;
 use super::differences::{Change, Item};
 
 /// A checkout's index, as it was when it was opened.
 pub(super) struct Untouched {
-    checkout: PathBuf,
+    checkout: Checkout,
     index: git2::Index,
     /// Seconds and nanoseconds: a file that changed no earlier may have changed after it was looked at.
     written: (i64, i64),
@@ -22,10 +23,11 @@ pub(super) struct Untouched {
 impl Untouched {
     /// None where libgit2 cannot read the index (a split or sparse one, or one with ids of 32 bytes). Read as a file of its
     /// own: its order is then that of bytes, whatever the repository's configuration says of upper and lower case.
-    pub(super) fn open(checkout: &Path, index: &Path) -> Option<Self> {
-        let file = std::fs::symlink_metadata(index).ok()?;
-        let index = git2::Index::open(index).ok()?;
-        Some(Self { checkout: checkout.to_owned(), index, written: (file.mtime(), file.mtime_nsec()) })
+    pub(super) fn open(checkout: &Checkout) -> Option<Self> {
+        let index = checkout.index();
+        let file = std::fs::symlink_metadata(&index).ok()?;
+        let index = git2::Index::open(&index).ok()?;
+        Some(Self { checkout: checkout.clone(), index, written: (file.mtime(), file.mtime_nsec()) })
     }
 
     /// Whether no path is in conflict.
@@ -62,7 +64,7 @@ impl Untouched {
     }
 
     fn is_unchanged(&self, entry: &IndexEntry, relative: &Path) -> bool {
-        let Ok(file) = std::fs::symlink_metadata(self.checkout.join(relative)) else { return false };
+        let Ok(file) = std::fs::symlink_metadata(self.checkout.place().join(relative)) else { return false };
         let cut = |value: u64| value & u64::from(u32::MAX);
         let time = |time: git2::IndexTime| (i64::from(time.seconds()), i64::from(time.nanoseconds()));
         let is_file = file.is_file() || file.is_symlink();

@@ -13,7 +13,7 @@ use super::record::{Intent, Record, Step};
 use super::recovery::{Checkouts, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
-use crate::git::{Along, Begun, Desk, Session, bring_along_command, let_go_of_index};
+use crate::git::{Along, Begun, Checkout, Desk, Session, bring_along_command, let_go_of_index};
 use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
 use crate::policy::Backoff;
 use crate::store::{FileLock, StoreError, once_per_start, started_at};
@@ -171,7 +171,7 @@ impl Queue {
     /// Brings every clean checkout along. What cannot be is left as it is, and said: the landing stands all the same.
     pub(super) fn bring_along(
         &self,
-        checkouts: &[PathBuf],
+        checkouts: &[Checkout],
         intent: &Intent,
         begun: Begun,
         lock: &FileLock,
@@ -194,7 +194,7 @@ impl Queue {
                     continue;
                 }
                 let command = bring_along_command(checkout, &intent.old, &intent.new);
-                warnings.push(format!("{} could not be brought along: {error}; run: {command}", checkout.display()));
+                warnings.push(format!("{checkout} could not be brought along: {error}; run: {command}"));
                 break;
             }
         }
