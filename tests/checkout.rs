@@ -191,3 +191,80 @@ fn a_checkout_is_found_from_a_linked_worktree_or_nothing_moves() {
         }
     }
 }
+
+/// What a person can tell git to look past a file by.
+const FLAGS: [&str; 2] = ["--assume-unchanged", "--skip-worktree"];
+
+#[test]
+fn a_change_that_git_was_told_to_look_past_is_in_the_way_of_what_changes_the_file() {
+    for kind in KINDS {
+        for flag in FLAGS {
+            let repo = TestRepo::of(kind);
+            for path in ["new/edited", "new/other", "new/run", "new/link", "new/now link"] {
+                repo.write(path, "base\n");
+            }
+            repo.shell("ln -sf here new/link");
+            repo.commit("base");
+            let paths = ["new/edited", "new/other", "new/run", "new/link", "new/now link"];
+            repo.git(&[&["update-index", flag][..], &paths].concat());
+            repo.write("new/edited", "mine\n");
+            repo.write("new/other", "mine\n");
+            repo.shell("chmod +x new/run; ln -sf there new/link; rm 'new/now link'; ln -s base 'new/now link'");
+            // Where a checkout is sparse, git looks at what is there after all.
+            let says = repo.git(&["status", "--porcelain"]);
+            assert!(
+                says.is_empty() || (kind, flag) == (Kind::SparseIndex, "--skip-worktree"),
+                "{kind:?} {flag}: {says}"
+            );
+            for path in ["new/edited", "new/run", "new/link", "new/now link"] {
+                let after = if path == "new/run" { None } else { Some("theirs\n") };
+                repo.waits_for(path, &[(path, after), ("README", Some("theirs\n"))]);
+                repo.wave(&["queue", "drop", "T"]).exits(0);
+            }
+            repo.lands(&[("README", Some("theirs\n"))]);
+            assert_eq!((repo.read("new/edited"), repo.read("new/other")), ("mine\n".to_owned(), "mine\n".to_owned()));
+            assert_eq!(std::fs::read_link(repo.path("new/link")).unwrap().to_str(), Some("there"));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_git_takes_for_changed_or_does_not_look_at_is_brought_along_if_it_is_the_tips() {
+    for kind in KINDS {
+        for flag in ["--refresh", FLAGS[0], FLAGS[1]] {
+            for what in ["as it was", "touched", "other line ends", "absent", "line ends of the tip's"] {
+                let repo = TestRepo::of(kind);
+                repo.write(".gitattributes", "a text\n");
+                repo.write("new/\"a\nb", if what == "line ends of the tip's" { "1\r\n2\r\n" } else { "1\n2\n" });
+                repo.commit("base");
+                let path = "new/\"a\nb";
+                repo.git(&["config", "core.autocrlf", if what.contains("line ends") { "input" } else { "false" }]);
+                repo.git(&["update-index", flag, path]);
+                let touch = || std::fs::File::options().append(true).open(repo.path(path)).unwrap();
+                match what {
+                    // Git's status says that these are changed.
+                    "absent" | "other line ends" if flag == "--refresh" => continue,
+                    "other line ends" if (kind, flag) == (Kind::SparseIndex, "--skip-worktree") => continue,
+                    "touched" => touch().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap(),
+                    "other line ends" => repo.write(path, "1\r\n2\r\n"),
+                    "line ends of the tip's" => repo.write(path, "1\r\n2\r\n"),
+                    "absent" => std::fs::remove_file(repo.path(path)).unwrap(),
+                    _ => {}
+                }
+                repo.lands(&[(path, Some("theirs\n")), ("README", None)]);
+                assert!(!repo.path("README").exists());
+                if what != "absent" {
+                    assert_eq!(repo.read(path), "theirs\n", "{kind:?} {flag} {what}");
+                }
+                // There the folders of the checkout say what is skipped.
+                let is_sparse = kind == Kind::SparseIndex;
+                let marked = repo.git(&["ls-files", "-v", "new"]).starts_with('S');
+                assert!(is_sparse || marked == (flag == "--skip-worktree"), "{kind:?} {flag} {what}");
+                repo.git(&["update-index", "--no-skip-worktree", path]);
+                repo.git(&["update-index", "--no-assume-unchanged", path]);
+                let left = repo.git(&["status", "--porcelain"]);
+                assert!(left.is_empty() || what == "absent", "{kind:?} {flag} {what}: {left}");
+            }
+        }
+    }
+}

@@ -17,7 +17,7 @@ use super::durable::sync_files;
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
-use super::{GitError, Repository, worktree};
+use super::{GitError, Repository, hidden, worktree};
 use crate::names::{CommitId, TreeId};
 use crate::store::{FileLock, sync_dir};
 
@@ -54,24 +54,28 @@ impl Repository {
         let index = checkout.index();
         let lock = lock_index(&index, desk.folder)?;
         let copy = desk.folder.join("index");
-        copied(&index, &copy).map_err(|source| GitError::io(&index, source))?;
-        let git = |args: &[&str], expected: &[i32]| {
+        let git = |args: &[&OsStr]| {
             let mut git = checkout.git();
-            git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(expected).map(drop)
+            git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(&[0]).map(drop)
         };
-        let read = || git(&["read-tree", "-m", "-u", along.old.as_str(), along.new.as_str()], &[0]);
-        let refreshed = || {
-            // Git takes a file that was only touched for a changed one, until the index is refreshed, which costs a look
-            // at every file. Exit 1 says that some files are dirty, which they may be.
-            git(&["update-index", "--refresh"], &[0, 1])?;
-            read()
+        let copied = || copied(&index, &copy).map_err(|source| GitError::io(&index, source));
+        let read = || git(&["read-tree", "-m", "-u", along.old.as_str(), along.new.as_str()].map(OsStr::new));
+        let looked_again = |changes| {
+            copied()?;
+            let skipped = hidden::look_again(checkout, changes, &git)?;
+            read()?;
+            hidden::skip(&skipped, &git)
         };
-        match read().or_else(|_| refreshed()) {
-            Err(_) if along.begun == Begun::Perhaps => {
-                self.take_back_half(checkout, along)?;
-                read()?;
+        copied()?;
+        if read().is_err() {
+            let changes = self.changes_between(along.old, along.new)?;
+            match looked_again(&changes) {
+                Err(_) if along.begun == Begun::Perhaps => {
+                    take_back_half(checkout, &changes)?;
+                    looked_again(&changes)?;
+                }
+                other => other?,
             }
-            other => other?,
         }
         put_in_place(checkout, &copy, &index)?;
         lock.release()
@@ -85,23 +89,23 @@ impl Repository {
         let tree = |commit| find(&repo, commit).map(|commit| TreeId::new(commit.tree_id().to_string()));
         differences::between(&Reader::new(&repo, &Made::default())?, &tree(old)?, &tree(new)?)
     }
+}
 
-    /// Removes files that a killed git has written already: they are what is to be written, or the beginning of it, so that
-    /// nothing of anybody's is in them.
-    fn take_back_half(&self, checkout: &Checkout, along: Along<'_>) -> Result<(), GitError> {
-        for (path, change) in &self.changes_between(along.old, along.new)? {
-            let at = checkout.at(path);
-            match change.after {
-                Some(item) if is_beginning_of(checkout, path, item)? => {
-                    fs::remove_file(&at).map_err(|source| GitError::io(&at, source))?;
-                }
-                // A folder that has taken a file's place already; one with something in it stays.
-                None if at.is_dir() => drop(fs::remove_dir(&at)),
-                _ => {}
+/// Removes files that a killed git has written already: they are what is to be written, or the beginning of it, so that
+/// nothing of anybody's is in them.
+fn take_back_half(checkout: &Checkout, changes: &Differences) -> Result<(), GitError> {
+    for (path, change) in changes {
+        let at = checkout.at(path);
+        match change.after {
+            Some(item) if is_beginning_of(checkout, path, item)? => {
+                fs::remove_file(&at).map_err(|source| GitError::io(&at, source))?;
             }
+            // A folder that has taken a file's place already; one with something in it stays.
+            None if at.is_dir() => drop(fs::remove_dir(&at)),
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Whether what stands at `path` is what a checkout of `item` writes there, or how that begins.

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::checkout::Checkout;
 use super::differences::Differences;
-use super::staged::{beside_added, folders_above};
+use super::staged::{Heed, Staged, folders_above};
 use super::untouched::Untouched;
-use super::{GitError, Repository, shown};
+use super::{GitError, Repository, hidden, shown};
 use crate::names::BranchRef;
 
 impl Repository {
@@ -127,8 +127,12 @@ pub(crate) fn obstacles(checkout: &Checkout, changes: &Differences) -> Result<Ob
     let unmerged = if known.as_ref().is_some_and(Untouched::is_merged) { BTreeSet::new() } else { unmerged(checkout)? };
     let is_certain = |path: &[u8], change| known.as_ref().is_some_and(|known| known.is_certain(path, change));
     let unsure = changes.iter().filter(|(path, change)| !is_certain(path, change)).map(|(path, _)| path);
-    let mut paths: BTreeSet<Vec<u8>> = dirty(checkout, &unsure.collect::<Vec<_>>())?.into_iter().collect();
-    paths.extend(beside_added(checkout, known.as_ref(), changes)?);
+    let unsure: Vec<_> = unsure.collect();
+    let staged = Staged::of(checkout, known.as_ref(), changes)?;
+    let mut paths = staged.beside_added(changes);
+    paths.extend(dirty(checkout, &unsure)?);
+    let hidden_there = unsure.into_iter().filter(|path| staged.heed(path) != Heed::Looks);
+    paths.extend(hidden::changed(checkout, hidden_there.filter_map(|path| Some((path, changes[path].before?))))?);
     for (path, change) in changes.iter().filter(|(_, change)| change.after.is_some()) {
         paths.extend(above(checkout, path, changes));
         if change.before.is_none() {

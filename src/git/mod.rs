@@ -16,6 +16,7 @@ mod emptied;
 mod engine;
 mod error;
 mod found;
+mod hidden;
 mod history;
 mod hunks;
 mod id;
