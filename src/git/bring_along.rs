@@ -9,11 +9,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::checkout::Checkout;
-use super::differences::{self, Differences, Item};
+use super::differences::{self, Differences};
 use super::durable::sync_files;
+use super::half::{HalfWritten, Kept, Since};
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
@@ -34,14 +35,14 @@ pub(crate) struct Along<'a> {
 pub(crate) enum Begun {
     /// Nobody has begun.
     No,
-    /// Somebody may have, and was killed: files may be there already, whole or in part.
+    /// Somebody may have, and was killed: files may be there already, whole or in part, if the desk shows it.
     Perhaps,
 }
 
 /// What only the holder of the landing lock may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Desk<'a> {
-    /// A folder for the copy of the index; there need not be one.
+    /// A folder for copies of indexes; there need not be one. What a kill left in it tells what had begun.
     pub(crate) folder: &'a Path,
     /// The landing lock: held until git has ended, also when we are killed before it.
     pub(crate) held: &'a FileLock,
@@ -49,11 +50,18 @@ pub(crate) struct Desk<'a> {
 
 impl Repository {
     /// Moves index and files of `checkout` along, keeping every change of the user's that is not in the way. Done twice,
-    /// it does nothing the second time.
-    pub(crate) fn bring_along(&self, checkout: &Checkout, along: Along<'_>, desk: Desk<'_>) -> Result<(), GitError> {
+    /// it does nothing the second time. What a kill may have left, but may also be the user's, is told to `kept`.
+    pub(crate) fn bring_along(
+        &self,
+        checkout: &Checkout,
+        along: Along<'_>,
+        desk: Desk<'_>,
+        kept: &mut Vec<Kept>,
+    ) -> Result<(), GitError> {
         let index = checkout.index();
         let lock = lock_index(&index, desk.folder)?;
-        let copy = desk.folder.join("index");
+        let copy = self.copy_for(checkout, along.new, desk)?;
+        let begun = begun(&copy.with_file_name("begun"), along.begun)?;
         let git = |args: &[&OsStr]| {
             let mut git = checkout.git();
             git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(&[0]).map(drop)
@@ -67,18 +75,29 @@ impl Repository {
             hidden::skip(&skipped, &git)
         };
         copied()?;
+        sync_if_apart(&copy, checkout)?;
         if read().is_err() {
             let changes = self.changes_between(along.old, along.new)?;
-            match looked_again(&changes) {
-                Err(_) if along.begun == Begun::Perhaps => {
-                    take_back_half(checkout, &changes)?;
+            match (looked_again(&changes), begun) {
+                (Err(_), Some(since)) => {
+                    let aside = self.common_dir().join("wave/half-written").join(along.new.as_str());
+                    HalfWritten { checkout, since, aside: &aside }.take_back(&changes, kept)?;
                     looked_again(&changes)?;
                 }
-                other => other?,
+                (other, _) => other?,
             }
         }
         put_in_place(checkout, &copy, &index)?;
         lock.release()
+    }
+
+    /// Where git works on a copy of the checkout's index: for each checkout and each landing another place, since what is
+    /// beside it tells that git had begun.
+    fn copy_for(&self, checkout: &Checkout, new: &CommitId, desk: Desk<'_>) -> Result<PathBuf, GitError> {
+        let own = checkout.own().strip_prefix(self.common_dir()).unwrap_or_else(|_| Path::new(""));
+        let folder = desk.folder.join(new.as_str()).join(own);
+        fs::create_dir_all(&folder).map_err(|source| GitError::io(&folder, source))?;
+        Ok(folder.join("index"))
     }
 
     fn changes_between(&self, old: &CommitId, new: &CommitId) -> Result<Differences, GitError> {
@@ -89,60 +108,6 @@ impl Repository {
         let tree = |commit| find(&repo, commit).map(|commit| TreeId::new(commit.tree_id().to_string()));
         differences::between(&Reader::new(&repo, &Made::default())?, &tree(old)?, &tree(new)?)
     }
-}
-
-/// Removes files that a killed git has written already: they are what is to be written, or the beginning of it, so that
-/// nothing of anybody's is in them.
-fn take_back_half(checkout: &Checkout, changes: &Differences) -> Result<(), GitError> {
-    for (path, change) in changes {
-        let at = checkout.at(path);
-        match change.after {
-            Some(item) if is_beginning_of(checkout, path, item)? => {
-                fs::remove_file(&at).map_err(|source| GitError::io(&at, source))?;
-            }
-            // A folder that has taken a file's place already; one with something in it stays.
-            None if at.is_dir() => drop(fs::remove_dir(&at)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Whether what stands at `path` is what a checkout of `item` writes there, or how that begins.
-fn is_beginning_of(checkout: &Checkout, path: &[u8], item: Item) -> Result<bool, GitError> {
-    const SYMLINK: u32 = 0o120_000;
-    const GITLINK: u32 = 0o160_000;
-    let at = checkout.at(path);
-    let found = match fs::symlink_metadata(&at) {
-        Ok(meta) if meta.is_symlink() && item.mode == SYMLINK => {
-            fs::read_link(&at).map(|to| to.as_os_str().as_bytes().to_vec())
-        }
-        Ok(meta) if meta.is_file() && item.mode != SYMLINK && item.mode != GITLINK => fs::read(&at),
-        _ => return Ok(false),
-    };
-    let found = found.map_err(|source| GitError::io(&at, source))?;
-    let id = item.id.to_string();
-    let mut git = checkout.git();
-    git.args(["cat-file"]);
-    if item.mode == SYMLINK {
-        git.args(["blob"]);
-    } else {
-        let mut named = std::ffi::OsString::from("--path=");
-        named.push(OsStr::from_bytes(path));
-        git.args(["--filters"]).args([named]);
-    }
-    Ok(begins_as(&found, &git.args([id]).run(&[0])?.stdout))
-}
-
-/// Whether every block that was written is that of `whole`: a power cut leaves zeros for the others.
-fn begins_as(found: &[u8], whole: &[u8]) -> bool {
-    const BLOCK: usize = 512;
-    let blocks = found.chunks(BLOCK).zip(whole.chunks(BLOCK));
-    found.len() <= whole.len() && blocks.into_iter().all(|(found, whole)| whole.starts_with(found) || is_zeros(found))
-}
-
-fn is_zeros(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// What is to be run by hand where we could not.
@@ -156,39 +121,58 @@ pub(crate) fn let_go_of_index(checkout: &Checkout, desk: Desk<'_>) -> Result<(),
     take_back(&at, &mark(desk.folder))
 }
 
+/// When somebody else had begun, by the file that is made before git writes any. From now on, we have.
+///
+/// A power cut leaves that file if it leaves any of git's, where both are in one file system: names reach the disk in their order.
+fn begun(marker: &Path, begun: Begun) -> Result<Option<Since>, GitError> {
+    let io = |source| GitError::io(marker, source);
+    match fs::metadata(marker) {
+        Ok(found) if begun == Begun::Perhaps => return Ok(Some((found.mtime(), found.mtime_nsec()))),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    fs::write(marker, "").map_err(io)?;
+    Ok(None)
+}
+
 /// With its time: by that, git tells which files may have changed since without showing it.
 fn copied(index: &Path, copy: &Path) -> std::io::Result<()> {
+    // Git's own, which was killed at work on the copy.
+    removed(&copy.with_extension("lock"))?;
     match fs::copy(index, copy) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => removed(copy),
         Err(error) => Err(error),
         Ok(_) => fs::File::options().write(true).open(copy)?.set_modified(fs::metadata(index)?.modified()?),
     }
+}
+
+fn removed(file: &Path) -> std::io::Result<()> {
+    fs::remove_file(file).or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 /// The files, then the index that knows them, then its name, each durable before the next: what a power cut loses of them
 /// would show as the user's doing, and an index that it empties stops git there.
 fn put_in_place(checkout: &Checkout, copy: &Path, index: &Path) -> Result<(), GitError> {
     sync_files(checkout.place())?;
-    let folder = |path: &Path| path.parent().unwrap_or(path).to_owned();
-    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|source| GitError::io(path, source));
-    if device(copy)? != device(checkout.place())? {
-        sync_files(&folder(copy))?;
-    }
+    sync_if_apart(copy, checkout)?;
     fs::rename(copy, index).map_err(|source| GitError::io(index, source))?;
-    sync_dir(&folder(index)).map_err(worktree::store)
+    sync_dir(index.parent().unwrap_or(index)).map_err(worktree::store)
 }
 
-/// Takes the user's `index.lock`, with the desk cleared.
-fn lock_index(index: &Path, folder: &Path) -> Result<MarkedLock, GitError> {
-    let at = index.with_extension("lock");
-    let text = mark(folder);
-    take_back(&at, &text)?;
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(GitError::io(folder, error)),
-        _ => {}
+/// Syncs the copy where the checkout's file system is another: what is written there says nothing of what is written here.
+fn sync_if_apart(copy: &Path, checkout: &Checkout) -> Result<(), GitError> {
+    let folder = copy.parent().unwrap_or(copy);
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|source| GitError::io(path, source));
+    if device(folder)? != device(checkout.place())? {
+        sync_files(folder)?;
     }
+    Ok(())
+}
+
+/// Takes the user's `index.lock`.
+fn lock_index(index: &Path, folder: &Path) -> Result<MarkedLock, GitError> {
     fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
-    MarkedLock::take(&at, &folder.join("held"), &text)
+    MarkedLock::take(&index.with_extension("lock"), &folder.join("held"), &mark(folder))
 }
 
 /// Says whose lock it is: nobody else uses the folder.

@@ -16,6 +16,7 @@ mod emptied;
 mod engine;
 mod error;
 mod found;
+mod half;
 mod hidden;
 mod history;
 mod hunks;
