@@ -268,3 +268,30 @@ fn a_file_that_git_takes_for_changed_or_does_not_look_at_is_brought_along_if_it_
         }
     }
 }
+
+#[test]
+fn a_file_that_git_could_not_remove_is_removed_and_a_persons_is_not() {
+    for (left, is_a_persons) in [("gone\n", false), ("a person's\n", true)] {
+        let repo = TestRepo::new();
+        repo.write("dir/deep/gone", "gone\n");
+        repo.commit("base");
+        let head = repo.candidate("main", "theirs", &[("dir/deep/gone", None), ("x", Some("x\n"))]);
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        // A git that cannot remove a file says so, and that all went well.
+        let (bin, real) = (repo.home().join("bin"), repo.shell("command -v git"));
+        std::fs::create_dir(&bin).unwrap();
+        let script = format!(
+            "#!/bin/sh\n'{real}' \"$@\" || exit\n\
+             case \" $* \" in *' read-tree '*) mkdir -p dir/deep; printf \"{left}\" > dir/deep/gone; \
+             echo \"warning: unable to unlink 'dir/deep/gone'\" >&2;; esac\n"
+        );
+        std::fs::write(bin.join("git"), script).unwrap();
+        repo.shell(&format!("chmod +x '{}'", bin.join("git").display()));
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let status = repo.wave_command(repo.root(), &["queue", "process"]).env("PATH", path).status().unwrap();
+        assert!(status.success());
+        assert_eq!(repo.read("x"), "x\n");
+        assert_eq!(repo.path("dir").exists(), is_a_persons);
+        assert_eq!(repo.git(&["status", "--porcelain"]), if is_a_persons { "?? dir/" } else { "" });
+    }
+}

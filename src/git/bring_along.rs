@@ -4,6 +4,7 @@
 //! that says so, which is there whole or not at all. So a lock that a killed landing left is told from one that a living git
 //! holds. Never stashes, resets or overwrites a person's change. Knows nothing of why a branch moves.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use super::checkout::Checkout;
 use super::differences::{self, Differences};
 use super::durable::sync_files;
-use super::half::{HalfWritten, Kept, Since};
+use super::half::{self, HalfWritten, Since};
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
@@ -50,21 +51,24 @@ pub(crate) struct Desk<'a> {
 
 impl Repository {
     /// Moves index and files of `checkout` along, keeping every change of the user's that is not in the way. Done twice,
-    /// it does nothing the second time. What a kill may have left, but may also be the user's, is told to `kept`.
+    /// it does nothing the second time. What a kill may have left, but may also be the user's, and what stays that should not, is `told`.
     pub(crate) fn bring_along(
         &self,
         checkout: &Checkout,
         along: Along<'_>,
         desk: Desk<'_>,
-        kept: &mut Vec<Kept>,
+        told: &mut Vec<String>,
     ) -> Result<(), GitError> {
         let index = checkout.index();
         let lock = lock_index(&index, desk.folder)?;
         let copy = self.copy_for(checkout, along.new, desk)?;
         let begun = begun(&copy.with_file_name("begun"), along.begun)?;
+        let has_warned = Cell::new(false);
         let git = |args: &[&OsStr]| {
             let mut git = checkout.git();
-            git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(&[0]).map(drop)
+            let said = git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(&[0])?;
+            has_warned.set(has_warned.get() || !said.stderr.is_empty());
+            Ok(())
         };
         let copied = || copied(&index, &copy).map_err(|source| GitError::io(&index, source));
         let read = || git(&["read-tree", "-m", "-u", along.old.as_str(), along.new.as_str()].map(OsStr::new));
@@ -81,11 +85,15 @@ impl Repository {
             match (looked_again(&changes), begun) {
                 (Err(_), Some(since)) => {
                     let aside = self.common_dir().join("wave/half-written").join(along.new.as_str());
-                    HalfWritten { checkout, since, aside: &aside }.take_back(&changes, kept)?;
+                    HalfWritten { checkout, since, aside: &aside }.take_back(&changes, told)?;
                     looked_again(&changes)?;
                 }
                 (other, _) => other?,
             }
+        }
+        if has_warned.get() {
+            // Git only warns of a file that it cannot remove.
+            half::remove(checkout, &self.changes_between(along.old, along.new)?, told)?;
         }
         put_in_place(checkout, &copy, &index)?;
         lock.release()

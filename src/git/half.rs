@@ -1,37 +1,23 @@
-//! Files that a killed git had begun to write in a checkout: taken back, so that they can be written whole.
+//! What git did by half in a checkout: files that it had begun to write when it was killed are taken back, so that they
+//! can be written whole, and those that it could not remove are removed.
 //!
-//! Such a file is how the landed one begins; so is one that its owner has shortened since. What may be somebody's is
+//! A half-written file is how the landed one begins; so is one that its owner has shortened since. What may be somebody's is
 //! moved aside for them, never removed: that is cheaper than to be sure of whose it is. Knows nothing of who was killed.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::GitError;
 use super::checkout::Checkout;
 use super::differences::{Differences, Item, LINK, SUBMODULE};
 use super::durable::sync_files;
 use super::staged::folders_above;
 use super::worktree::store;
+use super::{GitError, hidden};
 use crate::store::private_dir;
-
-/// A file that was taken back with something in it.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    from: PathBuf,
-    at: PathBuf,
-}
-
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, at) = (self.from.display(), self.at.display());
-        write!(f, "{from} was half written when a landing was killed, or shortened since; what it held is in {at}")
-    }
-}
 
 /// Seconds and nanoseconds, as a file's marks have them.
 pub(super) type Since = (i64, i64);
@@ -48,8 +34,8 @@ pub(super) struct HalfWritten<'a> {
 
 impl HalfWritten<'_> {
     /// Takes back what of `changes` has been written; a folder goes with the last file in it where it has
-    /// taken a file's place already. What is moved aside is told to `kept`.
-    pub(super) fn take_back(self, changes: &Differences, kept: &mut Vec<Kept>) -> Result<(), GitError> {
+    /// taken a file's place already. What is moved aside is `told`.
+    pub(super) fn take_back(self, changes: &Differences, told: &mut Vec<String>) -> Result<(), GitError> {
         for (path, change) in changes {
             let Some(item) = change.after else { continue };
             let at = self.checkout.at(path);
@@ -59,7 +45,10 @@ impl HalfWritten<'_> {
                 Written::Begun => {
                     let to = free_place(self.aside, path)?;
                     move_file(&at, &to)?;
-                    kept.push(Kept { from: at, at: to });
+                    let (from, to) = (at.display(), to.display());
+                    told.push(format!(
+                        "{from} was half written when a landing was killed, or shortened since; what it held is in {to}"
+                    ));
                 }
             }
             let first = folders_above(path).position(|folder| changes.contains_key(folder));
@@ -89,6 +78,28 @@ impl HalfWritten<'_> {
             _ => Ok(Written::NotBegun),
         }
     }
+}
+
+/// Removes what a checkout still has of what `changes` remove, where it is as it was; what stays all the same is `told`.
+pub(super) fn remove(checkout: &Checkout, changes: &Differences, told: &mut Vec<String>) -> Result<(), GitError> {
+    let is_there = |path: &[u8]| fs::symlink_metadata(checkout.at(path)).is_ok_and(|there| !there.is_dir());
+    let removed = changes.iter().filter(|(_, change)| change.after.is_none());
+    let left = removed.filter_map(|(path, change)| Some((path, change.before.filter(|_| is_there(path))?)));
+    let left: Vec<_> = left.collect();
+    let changed = hidden::changed(checkout, left.iter().copied())?;
+    for path in left.into_iter().map(|(path, _)| path).filter(|path| !changed.contains(path)) {
+        let at = checkout.at(path);
+        match fs::remove_file(&at) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                told.push(format!("{} is no longer on the branch, and cannot be removed: {error}", at.display()));
+            }
+            // The folders that nothing else is in: the first that cannot go ends it.
+            _ => drop(
+                folders_above(path).collect::<Vec<_>>().iter().rev().try_for_each(|f| fs::remove_dir(checkout.at(f))),
+            ),
+        }
+    }
+    Ok(())
 }
 
 /// How much of a landed file stands in its place.

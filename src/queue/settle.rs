@@ -179,10 +179,10 @@ impl Queue {
         let folder = self.desk(&intent.target);
         let mut along = Along { old: &intent.old, new: &intent.new, begun };
         let desk = Desk { folder: &folder, held: lock };
-        let (mut warnings, mut kept) = (Vec::new(), Vec::new());
+        let mut warnings = Vec::new();
         for checkout in checkouts {
             let mut tries = 0;
-            while let Err(error) = self.repo.bring_along(checkout, along, desk, &mut kept) {
+            while let Err(error) = self.repo.bring_along(checkout, along, desk, &mut warnings) {
                 // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
                 // fault has its second chance too: the checkout would show the landing undone.
                 if tries < if error.is_transient() { 6 } else { 2 }
@@ -200,7 +200,6 @@ impl Queue {
         }
         // What is left in there is written over the next time.
         let _ = std::fs::remove_dir_all(&folder);
-        warnings.extend(kept.iter().map(ToString::to_string));
         warnings
     }
 
