@@ -288,10 +288,80 @@ fn a_file_that_git_could_not_remove_is_removed_and_a_persons_is_not() {
         std::fs::write(bin.join("git"), script).unwrap();
         repo.shell(&format!("chmod +x '{}'", bin.join("git").display()));
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-        let status = repo.wave_command(repo.root(), &["queue", "process"]).env("PATH", path).status().unwrap();
-        assert!(status.success());
+        let said = repo.wave_command(repo.root(), &["queue", "process"]).env("PATH", path).output().unwrap();
+        assert!(said.status.success());
         assert_eq!(repo.read("x"), "x\n");
         assert_eq!(repo.path("dir").exists(), is_a_persons);
         assert_eq!(repo.git(&["status", "--porcelain"]), if is_a_persons { "?? dir/" } else { "" });
+    }
+}
+
+/// A repository with a submodule `sub` that is checked out, in which a person has written.
+fn with_submodule(repo: &TestRepo) {
+    let other = repo.home().canonicalize().unwrap().join("other");
+    repo.git(&["clone", "-q", ".", other.to_str().unwrap()]);
+    repo.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other.to_str().unwrap(), "sub"]);
+    repo.commit("sub");
+    repo.write("sub/README", "mine\n");
+    repo.write("sub/untracked", "mine\n");
+}
+
+#[test]
+fn a_submodule_that_a_landing_removes_or_replaces_keeps_what_is_in_it() {
+    for kind in [Kind::Ordinary, Kind::SplitIndex] {
+        let repo = TestRepo::of(kind);
+        with_submodule(&repo);
+        repo.lands(&[("sub", None), ("README", Some("theirs\n"))]);
+        assert_eq!((repo.read("sub/README"), repo.read("README")), ("mine\n".to_owned(), "theirs\n".to_owned()));
+
+        for replaced in [[("sub", Some("a file now\n"))].as_slice(), &[("sub", None), ("sub/new", Some("new\n"))]] {
+            let repo = TestRepo::of(kind);
+            with_submodule(&repo);
+            repo.waits_for("sub", replaced);
+            assert_eq!(
+                (repo.read("sub/README"), repo.read("sub/untracked")),
+                ("mine\n".to_owned(), "mine\n".to_owned())
+            );
+            repo.git(&["submodule", "--quiet", "deinit", "--force", "sub"]);
+            repo.wave(&["queue", "retry", "T"]).exits(0);
+            assert_eq!(repo.process().0, "landed", "{kind:?}");
+            assert_eq!(repo.git(&["status", "--porcelain"]), "");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_is_in_the_middle_of_goes_on_beside_a_landing() {
+    for setting in ["index.version=4", "core.untrackedCache=true", "core.fileMode=false", "core.ignoreCase=true"] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        let (key, value) = setting.split_once('=').unwrap();
+        repo.git(&["config", key, value]);
+        repo.write("f", "f\n");
+        repo.write(".gitignore", "ignored\n");
+        repo.commit("base");
+        let side = repo.candidate("main", "side", &[("f", Some("side\n"))]);
+        repo.git(&["status"]);
+        repo.git(&["merge", "-q", "--no-ff", "--no-commit", &side]);
+        repo.write("staged", "mine\n");
+        repo.git(&["add", "staged"]);
+        repo.write("intended", "mine\n");
+        repo.git(&["add", "-N", "intended"]);
+        repo.write("dir/ignored", "mine\n");
+        repo.write("new/untracked", "mine\n");
+        let before = repo.git(&["status", "--porcelain"]);
+        repo.lands(&[("README", Some("theirs\n")), ("dir/x", Some("x\n")), ("new/x", Some("x\n"))]);
+        let after = repo.git(&["status", "--porcelain"]);
+        assert_eq!(after, before.replace("?? new/", "?? new/untracked"), "{setting}");
+        for path in ["intended", "dir/ignored"] {
+            let below = format!("{path}/x");
+            repo.waits_for(path, &[(path, Some("theirs\n"))]);
+            repo.wave(&["queue", "drop", "T"]).exits(0);
+            repo.waits_for(path, &[(&below, Some("theirs\n"))]);
+            repo.wave(&["queue", "drop", "T"]).exits(0);
+        }
+        repo.git(&["reset", "-q", "intended"]);
+        repo.git(&["commit", "-q", "-m", "merged"]);
+        assert_eq!(repo.git(&["rev-parse", "main^2"]), side, "{setting}");
+        assert_eq!(repo.git(&["diff", "--name-only", "main^", "main"]), "f\nstaged", "{setting}");
     }
 }

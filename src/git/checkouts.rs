@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::checkout::Checkout;
-use super::differences::Differences;
+use super::differences::{Change, Differences, Item, SUBMODULE};
 use super::staged::{Heed, Staged, folders_above};
 use super::untouched::Untouched;
 use super::{GitError, Repository, hidden, shown};
@@ -133,6 +133,7 @@ pub(crate) fn obstacles(checkout: &Checkout, changes: &Differences) -> Result<Ob
     paths.extend(dirty(checkout, &unsure)?);
     let hidden_there = unsure.into_iter().filter(|path| staged.heed(path) != Heed::Looks);
     paths.extend(hidden::changed(checkout, hidden_there.filter_map(|path| Some((path, changes[path].before?))))?);
+    paths.extend(changes.keys().filter(|path| is_full_submodule(checkout, path, changes)).cloned());
     for (path, change) in changes.iter().filter(|(_, change)| change.after.is_some()) {
         paths.extend(above(checkout, path, changes));
         if change.before.is_none() {
@@ -176,6 +177,17 @@ fn above(checkout: &Checkout, path: &[u8], changes: &Differences) -> Option<Vec<
         }
     }
     None
+}
+
+/// Whether there is something in a submodule whose place is taken, by a file or by a folder: git looks into none, and
+/// removes what is there to write a file.
+fn is_full_submodule(checkout: &Checkout, path: &[u8], changes: &Differences) -> bool {
+    let is_submodule = |item: Option<Item>| item.is_some_and(|item| item.mode == SUBMODULE);
+    let Change { before, after } = changes[path];
+    let below = [path, b"/"].concat();
+    let is_folder = changes.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below));
+    let is_replaced = is_submodule(before) && !is_submodule(after) && (after.is_some() || is_folder);
+    is_replaced && std::fs::read_dir(checkout.at(path)).is_ok_and(|mut found| found.next().is_some())
 }
 
 /// What stands, tracked by nobody, where the landing adds `path`: a file of that name, or files in a folder of that name.
