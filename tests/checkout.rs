@@ -365,3 +365,24 @@ fn what_a_person_is_in_the_middle_of_goes_on_beside_a_landing() {
         assert_eq!(repo.git(&["diff", "--name-only", "main^", "main"]), "f\nstaged", "{setting}");
     }
 }
+
+#[test]
+fn a_checkout_that_is_on_the_branch_by_another_name_is_brought_along() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        repo.git(&["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+        repo.git(&["symbolic-ref", "HEAD", "refs/heads/alias"]);
+        repo.lands(&[("x", Some("x\n"))]);
+        assert_eq!(
+            (repo.git(&["rev-parse", "HEAD"]), repo.git(&["status", "--porcelain"])),
+            (repo.tip(), String::new())
+        );
+        assert_eq!(repo.read("x"), "x\n", "{kind:?}");
+    }
+    let repo = TestRepo::of(Kind::Ordinary);
+    std::fs::remove_file(repo.path(".git/HEAD")).unwrap();
+    std::os::unix::fs::symlink("refs/heads/main", repo.path(".git/HEAD")).unwrap();
+    repo.lands(&[("x", Some("x\n"))]);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    assert_eq!(repo.read("x"), "x\n", "git once made HEAD a link");
+}

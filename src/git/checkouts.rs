@@ -22,7 +22,7 @@ impl Repository {
         let by_tables = self.plumbing().filter(|_| self.is_reftable()).map(|git| git.places_on(target)).transpose()?;
         let is_on = |own: &Path, place: &Path| match &by_tables {
             Some(places) => std::fs::canonicalize(place).is_ok_and(|place| places.contains(&place)),
-            None => self.is_on(&own.join("HEAD"), target),
+            None => says_on(&own.join("HEAD"), common, target),
         };
         let mut found = Vec::new();
         if is_on(common, common) {
@@ -31,22 +31,6 @@ impl Repository {
         let linked = self.linked()?.into_iter().filter_map(|own| Checkout::linked(own, common));
         found.extend(linked.filter(|checkout| is_on(checkout.own(), checkout.place())));
         Ok(found)
-    }
-
-    /// Whether a HEAD is on `target`, if need be by way of refs that stand for others.
-    fn is_on(&self, head: &Path, target: &BranchRef) -> bool {
-        // As many as git follows.
-        const DEPTH: usize = 5;
-        let mut at = head.to_owned();
-        for _ in 0..DEPTH {
-            let text = std::fs::read_to_string(&at).unwrap_or_default();
-            match text.strip_prefix("ref:").map(str::trim) {
-                Some(name) if name == target.as_str() => return true,
-                Some(name) => at = self.common_dir().join(name),
-                None => return false,
-            }
-        }
-        false
     }
 
     /// The folders that linked worktrees have in the repository, sorted.
@@ -89,6 +73,29 @@ impl Repository {
     }
 }
 
+/// Whether `head` is on `target`, perhaps by way of branches that stand for others: whichever of them moves, it shows.
+fn says_on(head: &Path, common: &Path, target: &BranchRef) -> bool {
+    // Git follows no more either.
+    const MOST: usize = 5;
+    let mut name = points_to(head);
+    for _ in 0..MOST {
+        match name.filter(|name| name.starts_with("refs/")) {
+            Some(name) if name == target.as_str() => return true,
+            Some(next) => name = points_to(&common.join(next)),
+            None => return false,
+        }
+    }
+    false
+}
+
+/// The ref that another stands for: by its text, or as a link, which is how git once made it.
+fn points_to(file: &Path) -> Option<String> {
+    if let Ok(to) = std::fs::read_link(file) {
+        return to.to_str().map(str::to_owned);
+    }
+    Some(std::fs::read_to_string(file).ok()?.strip_prefix("ref:")?.trim().to_owned())
+}
+
 /// What of the user's keeps a checkout from being brought along.
 #[derive(Debug, Default)]
 pub(crate) struct Obstacles {
@@ -123,7 +130,7 @@ pub(crate) fn obstacles(checkout: &Checkout, changes: &Differences) -> Result<Ob
     if changes.is_empty() {
         return Ok(Obstacles::default());
     }
-    let known = Untouched::open(checkout);
+    let known = Untouched::open(checkout, changes);
     let unmerged = if known.as_ref().is_some_and(Untouched::is_merged) { BTreeSet::new() } else { unmerged(checkout)? };
     let is_certain = |path: &[u8], change| known.as_ref().is_some_and(|known| known.is_certain(path, change));
     let unsure = changes.iter().filter(|(path, change)| !is_certain(path, change)).map(|(path, _)| path);
@@ -184,10 +191,13 @@ fn above(checkout: &Checkout, path: &[u8], changes: &Differences) -> Option<Vec<
 fn is_full_submodule(checkout: &Checkout, path: &[u8], changes: &Differences) -> bool {
     let is_submodule = |item: Option<Item>| item.is_some_and(|item| item.mode == SUBMODULE);
     let Change { before, after } = changes[path];
+    if !is_submodule(before) || is_submodule(after) {
+        return false;
+    }
     let below = [path, b"/"].concat();
     let is_folder = changes.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below));
-    let is_replaced = is_submodule(before) && !is_submodule(after) && (after.is_some() || is_folder);
-    is_replaced && std::fs::read_dir(checkout.at(path)).is_ok_and(|mut found| found.next().is_some())
+    let is_full = || std::fs::read_dir(checkout.at(path)).is_ok_and(|mut found| found.next().is_some());
+    (after.is_some() || is_folder) && is_full()
 }
 
 /// What stands, tracked by nobody, where the landing adds `path`: a file of that name, or files in a folder of that name.

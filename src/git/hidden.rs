@@ -89,7 +89,7 @@ type Git<'a> = &'a dyn Fn(&[&OsStr]) -> Result<(), GitError>;
 ///
 /// What is not as the tip has it is in the index then as it is: whoever merges by that index refuses.
 pub(super) fn look_again(checkout: &Checkout, changes: &Differences, git: Git<'_>) -> Result<Vec<Vec<u8>>, GitError> {
-    let known = Untouched::open(checkout);
+    let known = Untouched::open(checkout, changes);
     let staged = Staged::of(checkout, known.as_ref(), changes)?;
     let is_there = |path: &[u8]| fs::symlink_metadata(checkout.at(path)).is_ok_and(|there| !there.is_dir());
     let files = changes.iter().filter(|(path, change)| change.before.is_some() && is_there(path));

@@ -10,7 +10,7 @@ use git2::IndexEntry;
 
 use super::Id;
 use super::checkout::Checkout;
-use super::differences::{Change, Item};
+use super::differences::{Change, Differences, Item};
 use super::staged::Heed;
 
 const ASSUME_UNCHANGED: u16 = 0x8000;
@@ -25,9 +25,14 @@ pub(super) struct Untouched {
 }
 
 impl Untouched {
-    /// None where libgit2 cannot read the index (a split or sparse one, or one with ids of 32 bytes). Read as a file of its
-    /// own: its order is then that of bytes, whatever the repository's configuration says of upper and lower case.
-    pub(super) fn open(checkout: &Checkout) -> Option<Self> {
+    /// The index, to be asked about `changes`. None where libgit2 cannot read it (a split or sparse one), or could misread it
+    /// (one with ids of 32 bytes and without a checksum). Read as a file of its own: its order is then that of bytes, whatever
+    /// the configuration says of upper and lower case.
+    pub(super) fn open(checkout: &Checkout, changes: &Differences) -> Option<Self> {
+        let mut items = changes.values().flat_map(|change| [change.before, change.after]).flatten();
+        if items.any(|item| matches!(item.id, Id::Sha256(_))) {
+            return None;
+        }
         let index = checkout.index();
         let file = std::fs::symlink_metadata(&index).ok()?;
         let index = git2::Index::open(&index).ok()?;
