@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use common::{Kind, TestRepo};
 
 impl TestRepo {
@@ -385,4 +388,28 @@ fn a_checkout_that_is_on_the_branch_by_another_name_is_brought_along() {
     repo.lands(&[("x", Some("x\n"))]);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     assert_eq!(repo.read("x"), "x\n", "git once made HEAD a link");
+}
+
+#[test]
+fn a_branch_that_is_being_rebased_moves_when_that_has_ended() {
+    for (kind, how) in [(Kind::Ordinary, "--merge"), (Kind::Ordinary, "--apply"), (Kind::Reftable, "--merge")] {
+        let repo = TestRepo::of(kind);
+        let head = repo.candidate("main", "theirs", &[("x", Some("x\n"))]);
+        repo.git(&["branch", "onto", &repo.candidate("main", "onto", &[("README", Some("onto\n"))])]);
+        repo.write("README", "mine\n");
+        let mine = repo.commit("mine");
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        repo.try_git(&["rebase", how, "onto"]).exits(1);
+        let mut wave = repo.wave_command(repo.root(), &["queue", "process", "--onto", "main"]);
+        let mut wave = wave.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(wave.stderr.take().unwrap()).lines();
+        let waits = said.find(|line| line.as_ref().unwrap().contains("is being rebased"));
+        assert!(waits.is_some(), "{kind:?} {how}");
+        assert_eq!(repo.tip(), mine);
+        // Git takes the branch back to where it was, whatever has landed on it.
+        repo.git(&["rebase", "--abort"]);
+        assert!(wave.wait().unwrap().success());
+        assert_eq!(repo.subjects("main"), ["begin", "mine", "theirs"], "{kind:?} {how}");
+        assert_eq!((repo.read("x"), repo.git(&["status", "--porcelain"])), ("x\n".to_owned(), String::new()));
+    }
 }

@@ -16,8 +16,23 @@ use super::{GitError, Repository, hidden, shown};
 use crate::names::BranchRef;
 
 impl Repository {
-    /// Every worktree, the main one first, that has `target` checked out.
+    /// Every worktree, the main one first, that has `target` checked out, before `target` is moved. Refuses for now where it is
+    /// being rebased: git puts the branch where that ends, and back to where it began if that is given up, which would take
+    /// back what lands meanwhile.
     pub(crate) fn checkouts_of(&self, target: &BranchRef) -> Result<Vec<Checkout>, GitError> {
+        let linked = self.linked()?;
+        let rebasing = linked.iter().map(PathBuf::as_path).chain([self.common_dir()]).find(|own| rebases(own, target));
+        match rebasing {
+            None => self.checkouts_on(target),
+            Some(own) => Err(GitError::Locked {
+                operation: format!("moving {}", target.branch()),
+                detail: format!("it is being rebased, as {} says; finish that, or give it up", own.display()),
+            }),
+        }
+    }
+
+    /// Every worktree, the main one first, that has `target` checked out.
+    pub(crate) fn checkouts_on(&self, target: &BranchRef) -> Result<Vec<Checkout>, GitError> {
         let common = self.common_dir();
         let by_tables = self.plumbing().filter(|_| self.is_reftable()).map(|git| git.places_on(target)).transpose()?;
         let is_on = |own: &Path, place: &Path| match &by_tables {
@@ -71,6 +86,13 @@ impl Repository {
         let said = self.program().args(["config", "--type=bool", "--get", "core.bare"]).run(&[0, 1])?;
         Ok(said.stdout.starts_with(b"true"))
     }
+}
+
+/// Whether a rebase of `target` has begun in the worktree that has `own` in the repository.
+fn rebases(own: &Path, target: &BranchRef) -> bool {
+    let names =
+        ["rebase-merge/head-name", "rebase-apply/head-name"].map(|name| std::fs::read_to_string(own.join(name)));
+    names.into_iter().flatten().any(|name| name.trim_end() == target.as_str())
 }
 
 /// Whether `head` is on `target`, perhaps by way of branches that stand for others: whichever of them moves, it shows.

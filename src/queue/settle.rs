@@ -67,7 +67,7 @@ impl Queue {
             // Whoever moved the ref may have been killed before it was on the disk.
             self.repo.sync_objects()?;
         }
-        let checkouts = self.repo.checkouts_of(target)?;
+        let checkouts = self.repo.checkouts_on(target)?;
         let folder = self.desk(target);
         for checkout in &checkouts {
             let_go_of_index(checkout, Desk { folder: &folder, held: lock })?;
