@@ -6,8 +6,12 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::time::Duration;
 
 use common::{Kind, TestRepo};
+use git_wave::git::Repository;
+use git_wave::names::BranchRef;
+use git_wave::queue::{Approval, Processing, Proposal, Queue};
 
 impl TestRepo {
     fn tip(&self) -> String {
@@ -411,5 +415,26 @@ fn a_branch_that_is_being_rebased_moves_when_that_has_ended() {
         assert!(wave.wait().unwrap().success());
         assert_eq!(repo.subjects("main"), ["begin", "mine", "theirs"], "{kind:?} {how}");
         assert_eq!((repo.read("x"), repo.git(&["status", "--porcelain"])), ("x\n".to_owned(), String::new()));
+    }
+}
+
+#[test]
+fn who_goes_to_another_branch_while_asked_is_not_followed_and_who_comes_is_brought_along() {
+    for (from, to) in [("main", "other"), ("other", "main")] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        let head = repo.candidate("main", "theirs", &[("x", Some("x\n"))]);
+        repo.git(&["branch", "other"]);
+        repo.git(&["switch", "-q", from]);
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+        let approve = |_: &Proposal| {
+            repo.git(&["switch", "-q", to]);
+            Approval::Land
+        };
+        let how = Processing { wait: Duration::ZERO, approve: Some(&approve), give_up: &|| false };
+        queue.process(&BranchRef::from_branch("main"), &how, &mut |_| {}).unwrap();
+        assert_eq!(repo.subjects("main"), ["begin", "theirs"]);
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "from {from} to {to}");
+        assert_eq!(repo.path("x").exists(), to == "main");
     }
 }

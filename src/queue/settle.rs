@@ -13,7 +13,7 @@ use super::record::{Intent, Record, Step};
 use super::recovery::{Checkouts, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
-use crate::git::{Along, Begun, Checkout, Desk, Session, bring_along_command, let_go_of_index};
+use crate::git::{Along, Begun, Desk, Session, bring_along_command, let_go_of_index};
 use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
 use crate::policy::Backoff;
 use crate::store::{FileLock, StoreError, once_per_start, started_at};
@@ -73,7 +73,7 @@ impl Queue {
             let_go_of_index(checkout, Desk { folder: &folder, held: lock })?;
         }
         let mut warnings = match verdict.checkouts {
-            Checkouts::BringAlong => self.bring_along(&checkouts, &intent, Begun::Perhaps, lock),
+            Checkouts::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock),
             Checkouts::LeaveAlone => Vec::new(),
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
@@ -168,19 +168,18 @@ impl Queue {
         Ok(seen)
     }
 
-    /// Brings every clean checkout along. What cannot be is left as it is, and said: the landing stands all the same.
-    pub(super) fn bring_along(
-        &self,
-        checkouts: &[Checkout],
-        intent: &Intent,
-        begun: Begun,
-        lock: &FileLock,
-    ) -> Vec<String> {
+    /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is made. What
+    /// cannot be is left as it is, and said: the landing stands all the same.
+    pub(super) fn bring_along(&self, intent: &Intent, begun: Begun, lock: &FileLock) -> Vec<String> {
+        let checkouts = match self.repo.checkouts_on(&intent.target) {
+            Ok(checkouts) => checkouts,
+            Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
+        };
         let folder = self.desk(&intent.target);
         let mut along = Along { old: &intent.old, new: &intent.new, begun };
         let desk = Desk { folder: &folder, held: lock };
         let mut warnings = Vec::new();
-        for checkout in checkouts {
+        for checkout in &checkouts {
             let mut tries = 0;
             while let Err(error) = self.repo.bring_along(checkout, along, desk, &mut warnings) {
                 // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
