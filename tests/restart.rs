@@ -18,6 +18,25 @@ impl TestRepo {
         std::fs::write(self.path(".git/wave/boot"), "another start\n").unwrap();
     }
 
+    /// Leaves what tells that git had begun to bring the checkout along to where `main` is. What it had written is written
+    /// after that.
+    fn leave_git_at_work(&self) {
+        let begun = format!(".git/wave/landing/main_.checkout/{}/begun", self.git(&["rev-parse", "main"]));
+        self.write(&begun, "");
+    }
+
+    /// Until a file that is written now is seen to be younger: file systems tell time by the kernel's ticks.
+    fn pass_a_tick_after(&self, path: &str) {
+        let written = |path: &str| std::fs::metadata(self.path(path)).unwrap().modified().unwrap();
+        let before = written(path);
+        loop {
+            self.write(".git/probe", "");
+            if written(".git/probe") > before {
+                return;
+            }
+        }
+    }
+
     /// Leaves the journal as it was before the ref moved.
     fn forget_what_followed_the_intent(&self) {
         let journal = self.read(".git/wave/journal");
@@ -103,25 +122,65 @@ fn a_checkout_that_a_crash_left_half_brought_along_is_brought_along() {
         repo.forget_what_followed_the_intent();
         // The index takes its place when the files are on the disk, not before.
         repo.write(".git/index", &old_index);
+        repo.leave_git_at_work();
         repo.write("f", what_is_left);
         repo.write("g", "");
         let said = repo.wave(&["queue", "process"]).exits(0);
         assert_eq!(said.stderr.matches("could not be brought").count(), 0, "{}", said.stderr);
         assert_eq!(repo.git(&["status", "--porcelain"]), "", "{what_is_left:?}");
         assert_eq!((repo.read("f"), repo.read("g")), (text("new"), "new\n".to_owned()));
+        // Whoever reads this may have shortened the file.
+        let kept = repo.path(&format!(".git/wave/half-written/{}/1/f", repo.git(&["rev-parse", "main"])));
+        let says_where = said.stderr.contains(kept.to_str().unwrap());
+        let holds_something = what_is_left != whole && what_is_left.contains('n');
+        assert_eq!(says_where, holds_something, "{what_is_left:?}: {}", said.stderr);
+        assert_eq!(std::fs::read_to_string(kept).ok().as_deref(), holds_something.then_some(what_is_left));
         repo.assert_tidy();
     }
 }
 
 #[test]
 fn what_a_person_wrote_is_kept_when_a_checkout_is_brought_along_after_a_crash() {
+    // The last two are how the landed file begins: that is no half of it where git had not begun.
+    for (mine, begun) in [("mine\n", true), ("mine\n", false), ("ne", false), ("", false)] {
+        let repo = TestRepo::new();
+        repo.write("f", "old\n");
+        let base = repo.commit("old");
+        let old_index = std::fs::read(repo.path(".git/index")).unwrap();
+        repo.add("T", &repo.candidate(&base, "new", &[("f", Some("new\n"))]));
+        repo.wave(&["queue", "process"]).exits(0);
+        repo.forget_what_followed_the_intent();
+        repo.write(".git/index", &old_index);
+        if begun {
+            repo.leave_git_at_work();
+        }
+        repo.write("f", mine);
+        repo.pass_a_tick_after("f");
+        let said = repo.wave(&["queue", "process"]).exits(0);
+        assert!(said.stderr.contains("could not be brought along"), "{mine:?} {begun}: {}", said.stderr);
+        assert_eq!(repo.read("f"), mine);
+        assert!(!repo.path(".git/wave/half-written").exists());
+    }
+}
+
+#[test]
+fn a_file_that_became_a_folder_by_half_is_brought_along() {
     let repo = TestRepo::new();
-    repo.write("f", "old\n");
-    let base = repo.commit("old");
-    repo.add("T", &repo.candidate(&base, "new", &[("f", Some("new\n"))]));
+    repo.write("p", "p\n");
+    repo.write("q/deep/x", "x\n");
+    let base = repo.commit("base");
+    let old_index = std::fs::read(repo.path(".git/index")).unwrap();
+    let swapped = [("p", None), ("q/deep/x", None), ("p/deep/x", Some("x\n")), ("q", Some("q\n"))];
+    repo.add("T", &repo.candidate(&base, "swapped", &swapped));
     repo.wave(&["queue", "process"]).exits(0);
     repo.forget_what_followed_the_intent();
-    repo.write("f", "mine\n");
-    repo.wave(&["queue", "process"]);
-    assert_eq!(repo.read("f"), "mine\n");
+    repo.write(".git/index", &old_index);
+    repo.leave_git_at_work();
+    repo.write("p/deep/x", "x\n");
+    repo.write("q", "q\n");
+    let said = repo.wave(&["queue", "process"]).exits(0);
+    assert!(!said.stderr.contains("could not be brought along"), "{}", said.stderr);
+    assert_eq!((repo.read("p/deep/x"), repo.read("q")), ("x\n".to_owned(), "q\n".to_owned()));
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.assert_tidy();
 }

@@ -4,6 +4,7 @@
 //! that says so, which is there whole or not at all. So a lock that a killed landing left is told from one that a living git
 //! holds. Never stashes, resets or overwrites a person's change. Knows nothing of why a branch moves.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
@@ -11,13 +12,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::differences::{self, Differences, Item};
+use super::checkout::Checkout;
+use super::differences::{self, Differences};
 use super::durable::sync_files;
+use super::half::{self, HalfWritten, Since};
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
-use super::program::Program;
-use super::{GitError, Repository, worktree};
+use super::{GitError, Repository, hidden, worktree};
 use crate::names::{CommitId, TreeId};
 use crate::store::{FileLock, sync_dir};
 
@@ -34,14 +36,14 @@ pub(crate) struct Along<'a> {
 pub(crate) enum Begun {
     /// Nobody has begun.
     No,
-    /// Somebody may have, and was killed: files may be there already, whole or in part.
+    /// Somebody may have, and was killed: files may be there already, whole or in part, if the desk shows it.
     Perhaps,
 }
 
 /// What only the holder of the landing lock may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Desk<'a> {
-    /// A folder for the copy of the index; there need not be one.
+    /// A folder for copies of indexes; there need not be one. What a kill left in it tells what had begun.
     pub(crate) folder: &'a Path,
     /// The landing lock: held until git has ended, also when we are killed before it.
     pub(crate) held: &'a FileLock,
@@ -49,32 +51,61 @@ pub(crate) struct Desk<'a> {
 
 impl Repository {
     /// Moves index and files of `checkout` along, keeping every change of the user's that is not in the way. Done twice,
-    /// it does nothing the second time.
-    pub(crate) fn bring_along(&self, checkout: &Path, along: Along<'_>, desk: Desk<'_>) -> Result<(), GitError> {
-        let index = index_of(checkout)?;
+    /// it does nothing the second time. What a kill may have left, but may also be the user's, and what stays that should not, is `told`.
+    pub(crate) fn bring_along(
+        &self,
+        checkout: &Checkout,
+        along: Along<'_>,
+        desk: Desk<'_>,
+        told: &mut Vec<String>,
+    ) -> Result<(), GitError> {
+        let index = checkout.index();
         let lock = lock_index(&index, desk.folder)?;
-        let copy = desk.folder.join("index");
-        copied(&index, &copy).map_err(|source| GitError::io(&index, source))?;
-        let git = |args: &[&str], expected: &[i32]| {
-            let mut git = Program::new(checkout);
-            git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(expected).map(drop)
+        let copy = self.copy_for(checkout, along.new, desk)?;
+        let begun = begun(&copy.with_file_name("begun"), along.begun)?;
+        let has_warned = Cell::new(false);
+        let git = |args: &[&OsStr]| {
+            let mut git = checkout.git();
+            let said = git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(&[0])?;
+            has_warned.set(has_warned.get() || !said.stderr.is_empty());
+            Ok(())
         };
-        let read = || git(&["read-tree", "-m", "-u", along.old.as_str(), along.new.as_str()], &[0]);
-        let refreshed = || {
-            // Git takes a file that was only touched for a changed one, until the index is refreshed, which costs a look
-            // at every file. Exit 1 says that some files are dirty, which they may be.
-            git(&["update-index", "--refresh"], &[0, 1])?;
-            read()
+        let copied = || copied(&index, &copy).map_err(|source| GitError::io(&index, source));
+        let read = || git(&["read-tree", "-m", "-u", along.old.as_str(), along.new.as_str()].map(OsStr::new));
+        let looked_again = |changes| {
+            copied()?;
+            let skipped = hidden::look_again(checkout, changes, &git)?;
+            read()?;
+            hidden::skip(&skipped, &git)
         };
-        match read().or_else(|_| refreshed()) {
-            Err(_) if along.begun == Begun::Perhaps => {
-                self.take_back_half(checkout, along)?;
-                read()?;
+        copied()?;
+        sync_if_apart(&copy, checkout)?;
+        if read().is_err() {
+            let changes = self.changes_between(along.old, along.new)?;
+            match (looked_again(&changes), begun) {
+                (Err(_), Some(since)) => {
+                    let aside = self.common_dir().join("wave/half-written").join(along.new.as_str());
+                    HalfWritten { checkout, since, aside: &aside }.take_back(&changes, told)?;
+                    looked_again(&changes)?;
+                }
+                (other, _) => other?,
             }
-            other => other?,
+        }
+        if has_warned.get() {
+            // Git only warns of a file that it cannot remove.
+            half::remove(checkout, &self.changes_between(along.old, along.new)?, told)?;
         }
         put_in_place(checkout, &copy, &index)?;
         lock.release()
+    }
+
+    /// Where git works on a copy of the checkout's index: for each checkout and each landing another place, since what is
+    /// beside it tells that git had begun.
+    fn copy_for(&self, checkout: &Checkout, new: &CommitId, desk: Desk<'_>) -> Result<PathBuf, GitError> {
+        let own = checkout.own().strip_prefix(self.common_dir()).unwrap_or_else(|_| Path::new(""));
+        let folder = desk.folder.join(new.as_str()).join(own);
+        fs::create_dir_all(&folder).map_err(|source| GitError::io(&folder, source))?;
+        Ok(folder.join("index"))
     }
 
     fn changes_between(&self, old: &CommitId, new: &CommitId) -> Result<Differences, GitError> {
@@ -85,117 +116,71 @@ impl Repository {
         let tree = |commit| find(&repo, commit).map(|commit| TreeId::new(commit.tree_id().to_string()));
         differences::between(&Reader::new(&repo, &Made::default())?, &tree(old)?, &tree(new)?)
     }
-
-    /// Removes files that a killed git has written already: they are what is to be written, or the beginning of it, so that
-    /// nothing of anybody's is in them.
-    fn take_back_half(&self, checkout: &Path, along: Along<'_>) -> Result<(), GitError> {
-        for (path, change) in &self.changes_between(along.old, along.new)? {
-            let at = checkout.join(OsStr::from_bytes(path));
-            match change.after {
-                Some(item) if is_beginning_of(checkout, path, item)? => {
-                    fs::remove_file(&at).map_err(|source| GitError::io(&at, source))?;
-                }
-                // A folder that has taken a file's place already; one with something in it stays.
-                None if at.is_dir() => drop(fs::remove_dir(&at)),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether what stands at `path` is what a checkout of `item` writes there, or how that begins.
-fn is_beginning_of(checkout: &Path, path: &[u8], item: Item) -> Result<bool, GitError> {
-    const SYMLINK: u32 = 0o120_000;
-    const GITLINK: u32 = 0o160_000;
-    let at = checkout.join(OsStr::from_bytes(path));
-    let found = match fs::symlink_metadata(&at) {
-        Ok(meta) if meta.is_symlink() && item.mode == SYMLINK => {
-            fs::read_link(&at).map(|to| to.as_os_str().as_bytes().to_vec())
-        }
-        Ok(meta) if meta.is_file() && item.mode != SYMLINK && item.mode != GITLINK => fs::read(&at),
-        _ => return Ok(false),
-    };
-    let found = found.map_err(|source| GitError::io(&at, source))?;
-    let id = item.id.to_string();
-    let mut git = Program::new(checkout);
-    git.args(["cat-file"]);
-    if item.mode == SYMLINK {
-        git.args(["blob"]);
-    } else {
-        let mut named = std::ffi::OsString::from("--path=");
-        named.push(OsStr::from_bytes(path));
-        git.args(["--filters"]).args([named]);
-    }
-    Ok(begins_as(&found, &git.args([id]).run(&[0])?.stdout))
-}
-
-/// Whether every block that was written is that of `whole`: a power cut leaves zeros for the others.
-fn begins_as(found: &[u8], whole: &[u8]) -> bool {
-    const BLOCK: usize = 512;
-    let blocks = found.chunks(BLOCK).zip(whole.chunks(BLOCK));
-    found.len() <= whole.len() && blocks.into_iter().all(|(found, whole)| whole.starts_with(found) || is_zeros(found))
-}
-
-fn is_zeros(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// What is to be run by hand where we could not.
-pub(crate) fn bring_along_command(checkout: &Path, old: &CommitId, new: &CommitId) -> String {
-    format!("git -C '{}' read-tree -m -u {old} {new}", checkout.display())
+pub(crate) fn bring_along_command(checkout: &Checkout, old: &CommitId, new: &CommitId) -> String {
+    format!("{} read-tree -m -u {old} {new}", checkout.command())
 }
 
 /// Lets go of a checkout's `index.lock` if a process left it that was killed with the same folder.
-pub(crate) fn let_go_of_index(checkout: &Path, desk: Desk<'_>) -> Result<(), GitError> {
-    let at = index_of(checkout)?.with_extension("lock");
+pub(crate) fn let_go_of_index(checkout: &Checkout, desk: Desk<'_>) -> Result<(), GitError> {
+    let at = checkout.index().with_extension("lock");
     take_back(&at, &mark(desk.folder))
+}
+
+/// When somebody else had begun, by the file that is made before git writes any. From now on, we have.
+///
+/// A power cut leaves that file if it leaves any of git's, where both are in one file system: names reach the disk in their order.
+fn begun(marker: &Path, begun: Begun) -> Result<Option<Since>, GitError> {
+    let io = |source| GitError::io(marker, source);
+    match fs::metadata(marker) {
+        Ok(found) if begun == Begun::Perhaps => return Ok(Some((found.mtime(), found.mtime_nsec()))),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    fs::write(marker, "").map_err(io)?;
+    Ok(None)
 }
 
 /// With its time: by that, git tells which files may have changed since without showing it.
 fn copied(index: &Path, copy: &Path) -> std::io::Result<()> {
+    // Git's own, which was killed at work on the copy.
+    removed(&copy.with_extension("lock"))?;
     match fs::copy(index, copy) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => removed(copy),
         Err(error) => Err(error),
         Ok(_) => fs::File::options().write(true).open(copy)?.set_modified(fs::metadata(index)?.modified()?),
     }
 }
 
+fn removed(file: &Path) -> std::io::Result<()> {
+    fs::remove_file(file).or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
 /// The files, then the index that knows them, then its name, each durable before the next: what a power cut loses of them
 /// would show as the user's doing, and an index that it empties stops git there.
-fn put_in_place(checkout: &Path, copy: &Path, index: &Path) -> Result<(), GitError> {
-    sync_files(checkout)?;
-    let folder = |path: &Path| path.parent().unwrap_or(path).to_owned();
-    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|source| GitError::io(path, source));
-    if device(copy)? != device(checkout)? {
-        sync_files(&folder(copy))?;
-    }
+fn put_in_place(checkout: &Checkout, copy: &Path, index: &Path) -> Result<(), GitError> {
+    sync_files(checkout.place())?;
+    sync_if_apart(copy, checkout)?;
     fs::rename(copy, index).map_err(|source| GitError::io(index, source))?;
-    sync_dir(&folder(index)).map_err(worktree::store)
+    sync_dir(index.parent().unwrap_or(index)).map_err(worktree::store)
 }
 
-/// Where a checkout's index is.
-fn index_of(checkout: &Path) -> Result<PathBuf, GitError> {
-    let pointer = checkout.join(".git");
-    if pointer.is_dir() {
-        return Ok(pointer.join("index"));
+/// Syncs the copy where the checkout's file system is another: what is written there says nothing of what is written here.
+fn sync_if_apart(copy: &Path, checkout: &Checkout) -> Result<(), GitError> {
+    let folder = copy.parent().unwrap_or(copy);
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).map_err(|source| GitError::io(path, source));
+    if device(folder)? != device(checkout.place())? {
+        sync_files(folder)?;
     }
-    let bytes = fs::read(&pointer).map_err(|source| GitError::io(&pointer, source))?;
-    let to = bytes.trim_ascii_end().strip_prefix(b"gitdir: ").unwrap_or_default();
-    Ok(checkout.join(OsStr::from_bytes(to)).join("index"))
+    Ok(())
 }
 
-/// Takes the user's `index.lock`, with the desk cleared.
+/// Takes the user's `index.lock`.
 fn lock_index(index: &Path, folder: &Path) -> Result<MarkedLock, GitError> {
-    let at = index.with_extension("lock");
-    let text = mark(folder);
-    take_back(&at, &text)?;
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(GitError::io(folder, error)),
-        _ => {}
-    }
     fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
-    MarkedLock::take(&at, &folder.join("held"), &text)
+    MarkedLock::take(&index.with_extension("lock"), &folder.join("held"), &mark(folder))
 }
 
 /// Says whose lock it is: nobody else uses the folder.

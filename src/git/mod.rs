@@ -5,6 +5,7 @@
 
 mod apart;
 mod bring_along;
+mod checkout;
 mod checkouts;
 mod commit;
 mod complete;
@@ -15,6 +16,8 @@ mod emptied;
 mod engine;
 mod error;
 mod found;
+mod half;
+mod hidden;
 mod history;
 mod hunks;
 mod id;
@@ -42,6 +45,7 @@ mod session;
 mod shelter;
 mod signing;
 mod snapshot;
+mod staged;
 mod stale;
 mod swap;
 mod tree_edit;
@@ -52,6 +56,7 @@ mod weight;
 mod worktree;
 
 pub(crate) use bring_along::{Along, Begun, Desk, bring_along_command, let_go_of_index};
+pub(crate) use checkout::Checkout;
 pub(crate) use checkouts::obstacles;
 #[cfg(test)]
 pub(crate) use differences::Change;

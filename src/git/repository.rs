@@ -8,6 +8,7 @@ use std::sync::Arc;
 use git2::RepositoryOpenFlags as Flags;
 
 use super::GitError;
+use super::checkout::leads_to;
 use super::plumbing::{self, Plumbing};
 use super::program::Program;
 use crate::names::BranchRef;
@@ -63,7 +64,7 @@ impl Repository {
         let common = absolute(found.commondir())?;
         let own = absolute(found.path())?;
         let checkout = found.workdir().map(absolute).transpose()?;
-        let root = if found.is_worktree() { main_root(&common)? } else { checkout.clone() };
+        let root = if found.is_worktree() { main_root(&open_at(&common)?)? } else { main_root(&found)? };
         let engine = Engine::Library;
         let paths = Paths { root: root.unwrap_or_else(|| common.clone()), common, checkout, own, engine };
         Ok(Self { paths: Arc::new(paths) })
@@ -154,9 +155,18 @@ fn open_at(folder: &Path) -> Result<git2::Repository, GitError> {
         .map_err(|error| refused(folder, &error))
 }
 
-/// The main worktree of a repository found through a linked one.
-fn main_root(common: &Path) -> Result<Option<PathBuf>, GitError> {
-    open_at(common)?.workdir().map(absolute).transpose()
+/// The main worktree, as far as it can be known: libgit2 takes the folder around for it where a repository neither is in
+/// its worktree nor says where that is.
+fn main_root(repo: &git2::Repository) -> Result<Option<PathBuf>, GitError> {
+    let Some(root) = repo.workdir().map(absolute).transpose()? else { return Ok(None) };
+    let is_known = leads_to(&root, repo.commondir()) || says_where(repo)?;
+    Ok(is_known.then_some(root))
+}
+
+fn says_where(repo: &git2::Repository) -> Result<bool, GitError> {
+    let config = repo.config().and_then(|mut config| config.snapshot());
+    let config = config.map_err(GitError::during("reading the configuration"))?;
+    Ok(config.get_entry("core.worktree").is_ok())
 }
 
 fn refused(at: &Path, error: &git2::Error) -> GitError {

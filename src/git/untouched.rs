@@ -4,29 +4,39 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use git2::{IndexEntry, RepositoryOpenFlags as Flags};
+use git2::IndexEntry;
 
 use super::Id;
-use super::differences::{Change, Item};
+use super::checkout::Checkout;
+use super::differences::{Change, Differences, Item};
+use super::staged::Heed;
+
+const ASSUME_UNCHANGED: u16 = 0x8000;
+const SKIP_WORKTREE: u16 = 0x4000;
 
 /// A checkout's index, as it was when it was opened.
 pub(super) struct Untouched {
-    checkout: PathBuf,
+    checkout: Checkout,
     index: git2::Index,
     /// Seconds and nanoseconds: a file that changed no earlier may have changed after it was looked at.
     written: (i64, i64),
 }
 
 impl Untouched {
-    /// None where libgit2 cannot read the index (a split or sparse one).
-    pub(super) fn open(checkout: &Path) -> Option<Self> {
-        let none: [&Path; 0] = [];
-        let repo = git2::Repository::open_ext(checkout, Flags::NO_SEARCH, none).ok()?;
-        let index = repo.index().ok()?;
-        let file = std::fs::symlink_metadata(index.path()?).ok()?;
-        Some(Self { checkout: checkout.to_owned(), index, written: (file.mtime(), file.mtime_nsec()) })
+    /// The index, to be asked about `changes`. None where libgit2 cannot read it (a split or sparse one), or could misread it
+    /// (one with ids of 32 bytes and without a checksum). Read as a file of its own: its order is then that of bytes, whatever
+    /// the configuration says of upper and lower case.
+    pub(super) fn open(checkout: &Checkout, changes: &Differences) -> Option<Self> {
+        let mut items = changes.values().flat_map(|change| [change.before, change.after]).flatten();
+        if items.any(|item| matches!(item.id, Id::Sha256(_))) {
+            return None;
+        }
+        let index = checkout.index();
+        let file = std::fs::symlink_metadata(&index).ok()?;
+        let index = git2::Index::open(&index).ok()?;
+        Some(Self { checkout: checkout.clone(), index, written: (file.mtime(), file.mtime_nsec()) })
     }
 
     /// Whether no path is in conflict.
@@ -44,8 +54,35 @@ impl Untouched {
         }
     }
 
+    /// How git goes about the file at `path`.
+    pub(super) fn heed(&self, path: &[u8]) -> Heed {
+        match self.index.get_path(Path::new(std::ffi::OsStr::from_bytes(path)), 0) {
+            Some(entry) if entry.flags_extended & SKIP_WORKTREE != 0 => Heed::Skips,
+            Some(entry) if entry.flags & ASSUME_UNCHANGED != 0 => Heed::Assumes,
+            _ => Heed::Looks,
+        }
+    }
+
+    /// Whether there is an entry at `path`.
+    pub(super) fn has(&self, path: &[u8]) -> bool {
+        self.first_from(path).is_some_and(|first| self.index.get(first).is_some_and(|entry| entry.path == path))
+    }
+
+    /// The entries in a folder of that name.
+    pub(super) fn below(&self, folder: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+        let folder = [folder, b"/"].concat();
+        let first = self.first_from(&folder);
+        let entries = first.into_iter().flat_map(|first| first..self.index.len()).filter_map(|at| self.index.get(at));
+        entries.map(|entry| entry.path).take_while(move |path| path.starts_with(&folder))
+    }
+
+    /// Where what begins so begins, found without a walk.
+    fn first_from(&self, beginning: &[u8]) -> Option<usize> {
+        self.index.find_prefix(beginning).ok()
+    }
+
     fn is_unchanged(&self, entry: &IndexEntry, relative: &Path) -> bool {
-        let Ok(file) = std::fs::symlink_metadata(self.checkout.join(relative)) else { return false };
+        let Ok(file) = std::fs::symlink_metadata(self.checkout.place().join(relative)) else { return false };
         let cut = |value: u64| value & u64::from(u32::MAX);
         let time = |time: git2::IndexTime| (i64::from(time.seconds()), i64::from(time.nanoseconds()));
         let is_file = file.is_file() || file.is_symlink();
@@ -61,6 +98,6 @@ impl Untouched {
 
 /// Flags that make git look past a file are not for us to judge.
 fn is_of(entry: &IndexEntry, item: Item) -> bool {
-    let plain = entry.flags_extended == 0 && entry.flags & 0x8000 == 0;
+    let plain = entry.flags_extended == 0 && entry.flags & ASSUME_UNCHANGED == 0;
     plain && entry.mode == item.mode && Id::from_bytes(entry.id.as_bytes()) == Some(item.id)
 }

@@ -223,7 +223,7 @@ impl Drain<'_> {
             Moved::Stale => return Ok(Round::Again),
             Moved::Refused(reason) => return self.refused(group, &reason),
         }
-        self.warn(self.queue.bring_along(&checkouts, &group.intent(self.target), Begun::No, lock));
+        self.warn(self.queue.bring_along(&group.intent(self.target), Begun::No, lock));
         self.finish(&group.steps, group.turns)?;
         Ok(Round::Again)
     }

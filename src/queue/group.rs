@@ -3,7 +3,6 @@
 //! A single entry is a group of one. Until the swap nothing has happened, and the whole group can be made again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use super::candidate::{Ground, Turn, turn};
 use super::entry::Entry;
@@ -11,7 +10,7 @@ use super::landing::{Approval, Landing, Processing, Proposal};
 use super::record::{Intent, Step};
 use super::{QueueError, deferral};
 use crate::event::Deferral;
-use crate::git::{Identity, Session, obstacles, shown};
+use crate::git::{Checkout, Identity, Session, obstacles, shown};
 use crate::names::{BranchRef, CommitId};
 
 /// So many bytes made in memory are enough for one group; what is left over is the next one's.
@@ -45,7 +44,7 @@ pub(super) struct Making<'a> {
     pub(super) who: &'a Identity,
     pub(super) how: &'a Processing<'a>,
     /// Worktrees that have the target checked out.
-    pub(super) checkouts: &'a [PathBuf],
+    pub(super) checkouts: &'a [Checkout],
     /// Answers already given by a person, which are not asked for again when a group is made again.
     pub(super) approved: &'a mut BTreeSet<u64>,
 }
@@ -171,7 +170,7 @@ fn is_approved(
 
 /// Entries that would write where a person has changes, with the paths. One look at the whole chain first: most often
 /// there are none.
-fn in_the_way(group: &Group, checkouts: &[PathBuf]) -> Result<BTreeMap<u64, Vec<String>>, QueueError> {
+fn in_the_way(group: &Group, checkouts: &[Checkout]) -> Result<BTreeMap<u64, Vec<String>>, QueueError> {
     let mut found: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     if group.steps.is_empty() {
         return Ok(found);

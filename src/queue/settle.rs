@@ -67,13 +67,13 @@ impl Queue {
             // Whoever moved the ref may have been killed before it was on the disk.
             self.repo.sync_objects()?;
         }
-        let checkouts = self.repo.checkouts_of(target)?;
+        let checkouts = self.repo.checkouts_on(target)?;
         let folder = self.desk(target);
         for checkout in &checkouts {
             let_go_of_index(checkout, Desk { folder: &folder, held: lock })?;
         }
         let mut warnings = match verdict.checkouts {
-            Checkouts::BringAlong => self.bring_along(&checkouts, &intent, Begun::Perhaps, lock),
+            Checkouts::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock),
             Checkouts::LeaveAlone => Vec::new(),
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
@@ -168,21 +168,20 @@ impl Queue {
         Ok(seen)
     }
 
-    /// Brings every clean checkout along. What cannot be is left as it is, and said: the landing stands all the same.
-    pub(super) fn bring_along(
-        &self,
-        checkouts: &[PathBuf],
-        intent: &Intent,
-        begun: Begun,
-        lock: &FileLock,
-    ) -> Vec<String> {
+    /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is made. What
+    /// cannot be is left as it is, and said: the landing stands all the same.
+    pub(super) fn bring_along(&self, intent: &Intent, begun: Begun, lock: &FileLock) -> Vec<String> {
+        let checkouts = match self.repo.checkouts_on(&intent.target) {
+            Ok(checkouts) => checkouts,
+            Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
+        };
         let folder = self.desk(&intent.target);
         let mut along = Along { old: &intent.old, new: &intent.new, begun };
         let desk = Desk { folder: &folder, held: lock };
         let mut warnings = Vec::new();
-        for checkout in checkouts {
+        for checkout in &checkouts {
             let mut tries = 0;
-            while let Err(error) = self.repo.bring_along(checkout, along, desk) {
+            while let Err(error) = self.repo.bring_along(checkout, along, desk, &mut warnings) {
                 // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
                 // fault has its second chance too: the checkout would show the landing undone.
                 if tries < if error.is_transient() { 6 } else { 2 }
@@ -194,7 +193,7 @@ impl Queue {
                     continue;
                 }
                 let command = bring_along_command(checkout, &intent.old, &intent.new);
-                warnings.push(format!("{} could not be brought along: {error}; run: {command}", checkout.display()));
+                warnings.push(format!("{checkout} could not be brought along: {error}; run: {command}"));
                 break;
             }
         }

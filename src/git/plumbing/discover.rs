@@ -17,12 +17,14 @@ pub(in super::super) fn discover(from: &Path, because: &str) -> Result<Paths, Gi
     let own = ask.path(&["--absolute-git-dir"])?;
     let common = ask.path(&["--path-format=absolute", "--git-common-dir"])?;
     let here = ask.text(&["--is-inside-work-tree"])? == "true";
-    let root = ask.main_worktree(&common)?;
+    let known = ask.main_worktree(&common)?;
     let checkout = match (here, own == common) {
         (true, _) => Some(ask.path(&["--show-toplevel"])?),
-        (false, true) => root.clone(),
+        (false, true) => known.clone(),
         (false, false) => None,
     };
+    // A repository that stands elsewhere need not say where its main worktree is; who stands in it knows.
+    let root = known.or_else(|| checkout.clone().filter(|_| own == common));
     // A git that does not know the question knows no reftables either.
     let refs = if ask.text(&["--show-ref-format"])? == "reftable" { RefStore::Reftable } else { RefStore::Files };
     let engine = Engine::Program { because: because.to_owned(), refs };

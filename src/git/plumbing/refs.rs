@@ -2,7 +2,7 @@
 //!
 //! Moves no branch. Knows no file that refs are in: there may be none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::names_lock;
 use super::super::program::Program;
 use super::super::refs::Hold;
+use super::super::repository::absolute;
 use super::super::worktree::split_nul;
 use super::super::{GitError, Id};
 use super::{Plumbing, line};
@@ -133,18 +134,18 @@ impl Plumbing {
         }
     }
 
-    /// Every worktree, the main one first, that has `target` checked out.
-    pub(in super::super) fn checkouts_of(&self, target: &BranchRef) -> Result<Vec<PathBuf>, GitError> {
+    /// Where the worktrees are that are on `target`, by what the tables say; the main one by its folder in the repository,
+    /// since git only guesses where its files are.
+    pub(in super::super) fn places_on(&self, target: &BranchRef) -> Result<BTreeSet<PathBuf>, GitError> {
         let listed = self.git().args(["worktree", "list", "--porcelain", "-z"]).run(&[0])?.stdout;
         let on = [b"branch ".as_slice(), target.as_str().as_bytes()].concat();
-        let (mut found, mut at, mut nth) = (Vec::new(), self.folder.root().to_owned(), 0);
+        let (mut found, mut at, mut nth) = (BTreeSet::new(), PathBuf::new(), 0);
         for field in split_nul(&listed) {
             if let Some(path) = field.strip_prefix(b"worktree ") {
                 nth += 1;
-                // Git guesses where the main one is; we know.
-                at = if nth == 1 { at } else { OsStr::from_bytes(path).into() };
-            } else if field == on && at.exists() && !(nth == 1 && self.folder.is_bare()) {
-                found.push(at.clone());
+                at = if nth == 1 { self.folder.common_dir().to_owned() } else { OsStr::from_bytes(path).into() };
+            } else if field == on && at.exists() {
+                found.insert(absolute(&at)?);
             }
         }
         Ok(found)

@@ -1,0 +1,440 @@
+//! What a person has in a checkout of the target, in every place where git keeps it: nothing of it is lost, and what is in
+//! nobody's way holds nothing up.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{Kind, TestRepo};
+use git_wave::git::Repository;
+use git_wave::names::BranchRef;
+use git_wave::queue::{Approval, Processing, Proposal, Queue};
+
+impl TestRepo {
+    fn tip(&self) -> String {
+        self.git(&["rev-parse", "main"])
+    }
+
+    /// Queues one candidate and processes the queue; gives its state and the paths that hold it up.
+    fn land(&self, files: &[(&str, Option<&str>)]) -> (String, Vec<String>) {
+        let head = self.candidate(&self.tip(), "theirs", files);
+        self.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        self.process()
+    }
+
+    fn process(&self) -> (String, Vec<String>) {
+        let said = self.wave(&["--json", "queue", "process", "--onto", "main"]);
+        assert_eq!(said.stderr.matches("could not be brought along").count(), 0, "{}", said.stderr);
+        let lines = said.json_lines();
+        let line = lines.last().unwrap();
+        let paths = line["paths"].as_array().unwrap().iter().map(|path| path.as_str().unwrap().to_owned());
+        let state = line["state"].as_str().unwrap_or_else(|| panic!("{line}"));
+        let reason = if state == "deferred" { format!(" {}", line["reason"].as_str().unwrap()) } else { String::new() };
+        (format!("{state}{reason}"), paths.collect())
+    }
+
+    #[track_caller]
+    fn waits_for(&self, path: &str, files: &[(&str, Option<&str>)]) {
+        let (tip, index) = (self.tip(), self.git(&["ls-files", "-v", "--stage"]));
+        assert_eq!(self.land(files), ("deferred dirty-target".to_owned(), vec![path.to_owned()]));
+        assert_eq!(self.tip(), tip);
+        assert_eq!(self.git(&["ls-files", "-v", "--stage"]), index);
+    }
+
+    #[track_caller]
+    fn lands(&self, files: &[(&str, Option<&str>)]) {
+        assert_eq!(self.land(files), ("landed".to_owned(), vec![]));
+    }
+}
+
+/// What libgit2 reads the index of, and what it does not.
+const KINDS: [Kind; 4] = [Kind::Ordinary, Kind::SplitIndex, Kind::SparseIndex, Kind::Reftable];
+
+#[test]
+fn a_file_that_is_staged_where_a_landing_needs_a_folder_is_in_its_way() {
+    for kind in KINDS {
+        for is_there in [true, false] {
+            let repo = TestRepo::of(kind);
+            repo.write("new/p", "mine\n");
+            repo.git(&["add", "new/p"]);
+            if !is_there {
+                std::fs::remove_dir_all(repo.path("new")).unwrap();
+            }
+            repo.waits_for("new/p", &[("new/p/q/x", Some("x\n"))]);
+            assert_eq!(repo.git(&["show", ":new/p"]), "mine");
+            repo.git(&["rm", "-q", "-f", "new/p"]);
+            repo.wave(&["queue", "retry", "T"]).exits(0);
+            assert_eq!(repo.process().0, "landed", "{kind:?}");
+            assert_eq!(repo.git(&["status", "--porcelain"]), "");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_staged_below_a_file_of_a_landing_are_in_its_way() {
+    for kind in KINDS {
+        let repo = TestRepo::of(kind);
+        for path in ["new/p/x", "new/p.txt", "new/p0"] {
+            repo.write(path, "mine\n");
+        }
+        repo.git(&["add", "new"]);
+        std::fs::remove_dir_all(repo.path("new")).unwrap();
+        repo.waits_for("new/p/x", &[("new/p", Some("x\n"))]);
+        assert_eq!(repo.git(&["show", ":new/p/x"]), "mine", "{kind:?}");
+    }
+}
+
+#[test]
+fn names_that_mean_more_to_git_than_to_a_person_are_told_apart_in_the_index() {
+    for kind in KINDS {
+        let repo = TestRepo::of(kind);
+        for path in ["new/[ab]", "new/a", "new/*", "new/b\\", "new/ü"] {
+            repo.write(path, "mine\n");
+            repo.git(&["--literal-pathspecs", "add", path]);
+        }
+        std::fs::remove_dir_all(repo.path("new")).unwrap();
+        repo.waits_for("new/[ab]", &[("new/[ab]/x", Some("x\n")), ("new/abc", Some("x\n")), ("new/ab/x", Some("x\n"))]);
+        repo.git(&["--literal-pathspecs", "rm", "-q", "--cached", "new/[ab]"]);
+        repo.wave(&["queue", "drop", "T"]).exits(0);
+        repo.waits_for("new/b\\", &[("new/b\\/x", Some("x\n"))]);
+        repo.wave(&["queue", "drop", "T"]).exits(0);
+        repo.waits_for("new/ü", &[("new/ü/x", Some("x\n"))]);
+    }
+}
+
+#[test]
+fn a_file_becomes_a_folder_and_a_folder_a_file_where_the_index_is_as_the_tip() {
+    for kind in KINDS {
+        let repo = TestRepo::of(kind);
+        repo.write("new/p", "p\n");
+        repo.write("new/q/x", "x\n");
+        repo.commit("base");
+        let swapped = [("new/p", None), ("new/q/x", None), ("new/p/x", Some("x\n")), ("new/q", Some("q\n"))];
+        repo.lands(&swapped);
+        assert_eq!((repo.read("new/p/x"), repo.read("new/q")), ("x\n".to_owned(), "q\n".to_owned()), "{kind:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    }
+}
+
+/// How a repository's folder can stand away from its checkout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Apart {
+    /// The checkout says where the repository is.
+    Pointed,
+    /// The repository says where its checkout is.
+    Configured,
+}
+
+/// A repository whose folder is not in its checkout: gives the folder, and where git-wave is started.
+fn apart(repo: &TestRepo, how: Apart) -> (String, std::path::PathBuf) {
+    let store = repo.home().canonicalize().unwrap().join("store");
+    let git = |args: &[&str]| repo.git(&[&["--git-dir", store.to_str().unwrap()], args].concat());
+    if how == Apart::Pointed {
+        repo.git(&["init", "-q", "--separate-git-dir", store.to_str().unwrap()]);
+        assert!(repo.path(".git").is_file());
+        // Git sets this back to 0.
+        repo.git(&["config", "-f", store.join("config").to_str().unwrap(), "core.repositoryFormatVersion", "1"]);
+        return (store.to_str().unwrap().to_owned(), repo.root().to_owned());
+    }
+    std::fs::rename(repo.path(".git"), &store).unwrap();
+    git(&["config", "core.worktree", "../repo"]);
+    (store.to_str().unwrap().to_owned(), store)
+}
+
+#[test]
+fn the_checkout_of_a_repository_that_stands_elsewhere_is_brought_along() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Sha256, Kind::Reftable] {
+        for how in [Apart::Pointed, Apart::Configured] {
+            let repo = TestRepo::of(kind);
+            let heads = ["x", "README"].map(|path| repo.candidate("main", path, &[(path, Some("theirs\n"))]));
+            let (store, from) = apart(&repo, how);
+            let git = |args: &[&str]| repo.git(&[&["--git-dir", &store], args].concat());
+            repo.write("README", "mine\n");
+            for head in &heads {
+                repo.wave_in(&from, &["queue", "add", "--ticket", head, "--onto", "main", head]).exits(0);
+            }
+            let said = repo.wave_in(&from, &["--json", "queue", "process", "--onto", "main"]).exits(1);
+            let states: Vec<_> = said.json_lines().iter().map(|line| line["state"].clone()).collect();
+            assert!(
+                states.contains(&"landed".into()) && states.contains(&"deferred".into()),
+                "{kind:?} {how:?} {}",
+                said.stdout
+            );
+            assert!(!said.stderr.contains("could not be"), "{kind:?} {how:?}: {}", said.stderr);
+            assert_eq!(git(&["status", "--porcelain"]), " M README", "{kind:?} {how:?}");
+            assert_eq!((repo.read("README"), repo.read("x")), ("mine\n".to_owned(), "theirs\n".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn a_checkout_is_found_from_a_linked_worktree_or_nothing_moves() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
+        for how in [Apart::Pointed, Apart::Configured] {
+            let repo = TestRepo::of(kind);
+            let head = repo.candidate("main", "x", &[("x", Some("theirs\n"))]);
+            let (store, _) = apart(&repo, how);
+            let git = |args: &[&str]| repo.git(&[&["--git-dir", &store], args].concat());
+            // Another repository around it is not the one that is meant.
+            repo.git_in(repo.home(), &["init", "-q"]);
+            let linked = repo.home().join("linked");
+            git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+            repo.wave_in(&linked, &["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+            let said = repo.wave_in(&linked, &["queue", "process", "--onto", "main"]);
+            if how == Apart::Configured {
+                assert_eq!(said.exits(0).stderr.matches("could not be").count(), 0, "{kind:?}");
+                assert_eq!(repo.read("x"), "theirs\n", "{kind:?}");
+            } else {
+                let stderr = said.exits(3).stderr;
+                assert!(stderr.contains("core.worktree"), "{kind:?}: {stderr}");
+                assert_eq!(git(&["log", "--format=%s", "main"]), "begin");
+                repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+            }
+            assert_eq!(git(&["status", "--porcelain"]), "", "{kind:?} {how:?}");
+            assert_eq!(git(&["log", "-1", "--format=%s", "main"]), "x", "{kind:?} {how:?}");
+        }
+    }
+}
+
+/// What a person can tell git to look past a file by.
+const FLAGS: [&str; 2] = ["--assume-unchanged", "--skip-worktree"];
+
+#[test]
+fn a_change_that_git_was_told_to_look_past_is_in_the_way_of_what_changes_the_file() {
+    for kind in KINDS {
+        for flag in FLAGS {
+            let repo = TestRepo::of(kind);
+            for path in ["new/edited", "new/other", "new/run", "new/link", "new/now link"] {
+                repo.write(path, "base\n");
+            }
+            repo.shell("ln -sf here new/link");
+            repo.commit("base");
+            let paths = ["new/edited", "new/other", "new/run", "new/link", "new/now link"];
+            repo.git(&[&["update-index", flag][..], &paths].concat());
+            repo.write("new/edited", "mine\n");
+            repo.write("new/other", "mine\n");
+            repo.shell("chmod +x new/run; ln -sf there new/link; rm 'new/now link'; ln -s base 'new/now link'");
+            // Where a checkout is sparse, git looks at what is there after all.
+            let says = repo.git(&["status", "--porcelain"]);
+            assert!(
+                says.is_empty() || (kind, flag) == (Kind::SparseIndex, "--skip-worktree"),
+                "{kind:?} {flag}: {says}"
+            );
+            for path in ["new/edited", "new/run", "new/link", "new/now link"] {
+                let after = if path == "new/run" { None } else { Some("theirs\n") };
+                repo.waits_for(path, &[(path, after), ("README", Some("theirs\n"))]);
+                repo.wave(&["queue", "drop", "T"]).exits(0);
+            }
+            repo.lands(&[("README", Some("theirs\n"))]);
+            assert_eq!((repo.read("new/edited"), repo.read("new/other")), ("mine\n".to_owned(), "mine\n".to_owned()));
+            assert_eq!(std::fs::read_link(repo.path("new/link")).unwrap().to_str(), Some("there"));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_git_takes_for_changed_or_does_not_look_at_is_brought_along_if_it_is_the_tips() {
+    for kind in KINDS {
+        for flag in ["--refresh", FLAGS[0], FLAGS[1]] {
+            for what in ["as it was", "touched", "other line ends", "absent", "line ends of the tip's"] {
+                let repo = TestRepo::of(kind);
+                repo.write(".gitattributes", "a text\n");
+                repo.write("new/\"a\nb", if what == "line ends of the tip's" { "1\r\n2\r\n" } else { "1\n2\n" });
+                repo.commit("base");
+                let path = "new/\"a\nb";
+                repo.git(&["config", "core.autocrlf", if what.contains("line ends") { "input" } else { "false" }]);
+                repo.git(&["update-index", flag, path]);
+                let touch = || std::fs::File::options().append(true).open(repo.path(path)).unwrap();
+                match what {
+                    // Git's status says that these are changed.
+                    "absent" | "other line ends" if flag == "--refresh" => continue,
+                    "other line ends" if (kind, flag) == (Kind::SparseIndex, "--skip-worktree") => continue,
+                    "touched" => touch().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap(),
+                    "other line ends" => repo.write(path, "1\r\n2\r\n"),
+                    "line ends of the tip's" => repo.write(path, "1\r\n2\r\n"),
+                    "absent" => std::fs::remove_file(repo.path(path)).unwrap(),
+                    _ => {}
+                }
+                repo.lands(&[(path, Some("theirs\n")), ("README", None)]);
+                assert!(!repo.path("README").exists());
+                if what != "absent" {
+                    assert_eq!(repo.read(path), "theirs\n", "{kind:?} {flag} {what}");
+                }
+                // There the folders of the checkout say what is skipped.
+                let is_sparse = kind == Kind::SparseIndex;
+                let marked = repo.git(&["ls-files", "-v", "new"]).starts_with('S');
+                assert!(is_sparse || marked == (flag == "--skip-worktree"), "{kind:?} {flag} {what}");
+                repo.git(&["update-index", "--no-skip-worktree", path]);
+                repo.git(&["update-index", "--no-assume-unchanged", path]);
+                let left = repo.git(&["status", "--porcelain"]);
+                assert!(left.is_empty() || what == "absent", "{kind:?} {flag} {what}: {left}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_git_could_not_remove_is_removed_and_a_persons_is_not() {
+    for (left, is_a_persons) in [("gone\n", false), ("a person's\n", true)] {
+        let repo = TestRepo::new();
+        repo.write("dir/deep/gone", "gone\n");
+        repo.commit("base");
+        let head = repo.candidate("main", "theirs", &[("dir/deep/gone", None), ("x", Some("x\n"))]);
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        // A git that cannot remove a file says so, and that all went well.
+        let (bin, real) = (repo.home().join("bin"), repo.shell("command -v git"));
+        std::fs::create_dir(&bin).unwrap();
+        let script = format!(
+            "#!/bin/sh\n'{real}' \"$@\" || exit\n\
+             case \" $* \" in *' read-tree '*) mkdir -p dir/deep; printf \"{left}\" > dir/deep/gone; \
+             echo \"warning: unable to unlink 'dir/deep/gone'\" >&2;; esac\n"
+        );
+        std::fs::write(bin.join("git"), script).unwrap();
+        repo.shell(&format!("chmod +x '{}'", bin.join("git").display()));
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let said = repo.wave_command(repo.root(), &["queue", "process"]).env("PATH", path).output().unwrap();
+        assert!(said.status.success());
+        assert_eq!(repo.read("x"), "x\n");
+        assert_eq!(repo.path("dir").exists(), is_a_persons);
+        assert_eq!(repo.git(&["status", "--porcelain"]), if is_a_persons { "?? dir/" } else { "" });
+    }
+}
+
+/// A repository with a submodule `sub` that is checked out, in which a person has written.
+fn with_submodule(repo: &TestRepo) {
+    let other = repo.home().canonicalize().unwrap().join("other");
+    repo.git(&["clone", "-q", ".", other.to_str().unwrap()]);
+    repo.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other.to_str().unwrap(), "sub"]);
+    repo.commit("sub");
+    repo.write("sub/README", "mine\n");
+    repo.write("sub/untracked", "mine\n");
+}
+
+#[test]
+fn a_submodule_that_a_landing_removes_or_replaces_keeps_what_is_in_it() {
+    for kind in [Kind::Ordinary, Kind::SplitIndex] {
+        let repo = TestRepo::of(kind);
+        with_submodule(&repo);
+        repo.lands(&[("sub", None), ("README", Some("theirs\n"))]);
+        assert_eq!((repo.read("sub/README"), repo.read("README")), ("mine\n".to_owned(), "theirs\n".to_owned()));
+
+        for replaced in [[("sub", Some("a file now\n"))].as_slice(), &[("sub", None), ("sub/new", Some("new\n"))]] {
+            let repo = TestRepo::of(kind);
+            with_submodule(&repo);
+            repo.waits_for("sub", replaced);
+            assert_eq!(
+                (repo.read("sub/README"), repo.read("sub/untracked")),
+                ("mine\n".to_owned(), "mine\n".to_owned())
+            );
+            repo.git(&["submodule", "--quiet", "deinit", "--force", "sub"]);
+            repo.wave(&["queue", "retry", "T"]).exits(0);
+            assert_eq!(repo.process().0, "landed", "{kind:?}");
+            assert_eq!(repo.git(&["status", "--porcelain"]), "");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_is_in_the_middle_of_goes_on_beside_a_landing() {
+    for setting in ["index.version=4", "core.untrackedCache=true", "core.fileMode=false", "core.ignoreCase=true"] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        let (key, value) = setting.split_once('=').unwrap();
+        repo.git(&["config", key, value]);
+        repo.write("f", "f\n");
+        repo.write(".gitignore", "ignored\n");
+        repo.commit("base");
+        let side = repo.candidate("main", "side", &[("f", Some("side\n"))]);
+        repo.git(&["status"]);
+        repo.git(&["merge", "-q", "--no-ff", "--no-commit", &side]);
+        repo.write("staged", "mine\n");
+        repo.git(&["add", "staged"]);
+        repo.write("intended", "mine\n");
+        repo.git(&["add", "-N", "intended"]);
+        repo.write("dir/ignored", "mine\n");
+        repo.write("new/untracked", "mine\n");
+        let before = repo.git(&["status", "--porcelain"]);
+        repo.lands(&[("README", Some("theirs\n")), ("dir/x", Some("x\n")), ("new/x", Some("x\n"))]);
+        let after = repo.git(&["status", "--porcelain"]);
+        assert_eq!(after, before.replace("?? new/", "?? new/untracked"), "{setting}");
+        for path in ["intended", "dir/ignored"] {
+            let below = format!("{path}/x");
+            repo.waits_for(path, &[(path, Some("theirs\n"))]);
+            repo.wave(&["queue", "drop", "T"]).exits(0);
+            repo.waits_for(path, &[(&below, Some("theirs\n"))]);
+            repo.wave(&["queue", "drop", "T"]).exits(0);
+        }
+        repo.git(&["reset", "-q", "intended"]);
+        repo.git(&["commit", "-q", "-m", "merged"]);
+        assert_eq!(repo.git(&["rev-parse", "main^2"]), side, "{setting}");
+        assert_eq!(repo.git(&["diff", "--name-only", "main^", "main"]), "f\nstaged", "{setting}");
+    }
+}
+
+#[test]
+fn a_checkout_that_is_on_the_branch_by_another_name_is_brought_along() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        repo.git(&["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+        repo.git(&["symbolic-ref", "HEAD", "refs/heads/alias"]);
+        repo.lands(&[("x", Some("x\n"))]);
+        assert_eq!(
+            (repo.git(&["rev-parse", "HEAD"]), repo.git(&["status", "--porcelain"])),
+            (repo.tip(), String::new())
+        );
+        assert_eq!(repo.read("x"), "x\n", "{kind:?}");
+    }
+    let repo = TestRepo::of(Kind::Ordinary);
+    std::fs::remove_file(repo.path(".git/HEAD")).unwrap();
+    std::os::unix::fs::symlink("refs/heads/main", repo.path(".git/HEAD")).unwrap();
+    repo.lands(&[("x", Some("x\n"))]);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    assert_eq!(repo.read("x"), "x\n", "git once made HEAD a link");
+}
+
+#[test]
+fn a_branch_that_is_being_rebased_moves_when_that_has_ended() {
+    for (kind, how) in [(Kind::Ordinary, "--merge"), (Kind::Ordinary, "--apply"), (Kind::Reftable, "--merge")] {
+        let repo = TestRepo::of(kind);
+        let head = repo.candidate("main", "theirs", &[("x", Some("x\n"))]);
+        repo.git(&["branch", "onto", &repo.candidate("main", "onto", &[("README", Some("onto\n"))])]);
+        repo.write("README", "mine\n");
+        let mine = repo.commit("mine");
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        repo.try_git(&["rebase", how, "onto"]).exits(1);
+        let mut wave = repo.wave_command(repo.root(), &["queue", "process", "--onto", "main"]);
+        let mut wave = wave.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(wave.stderr.take().unwrap()).lines();
+        let waits = said.find(|line| line.as_ref().unwrap().contains("is being rebased"));
+        assert!(waits.is_some(), "{kind:?} {how}");
+        assert_eq!(repo.tip(), mine);
+        // Git takes the branch back to where it was, whatever has landed on it.
+        repo.git(&["rebase", "--abort"]);
+        assert!(wave.wait().unwrap().success());
+        assert_eq!(repo.subjects("main"), ["begin", "mine", "theirs"], "{kind:?} {how}");
+        assert_eq!((repo.read("x"), repo.git(&["status", "--porcelain"])), ("x\n".to_owned(), String::new()));
+    }
+}
+
+#[test]
+fn who_goes_to_another_branch_while_asked_is_not_followed_and_who_comes_is_brought_along() {
+    for (from, to) in [("main", "other"), ("other", "main")] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        let head = repo.candidate("main", "theirs", &[("x", Some("x\n"))]);
+        repo.git(&["branch", "other"]);
+        repo.git(&["switch", "-q", from]);
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+        let approve = |_: &Proposal| {
+            repo.git(&["switch", "-q", to]);
+            Approval::Land
+        };
+        let how = Processing { wait: Duration::ZERO, approve: Some(&approve), give_up: &|| false };
+        queue.process(&BranchRef::from_branch("main"), &how, &mut |_| {}).unwrap();
+        assert_eq!(repo.subjects("main"), ["begin", "theirs"]);
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "from {from} to {to}");
+        assert_eq!(repo.path("x").exists(), to == "main");
+    }
+}
