@@ -20,8 +20,8 @@ const SYNCS: [&str; 3] = ["fsync(", "fdatasync(", "syncfs("];
 /// The objects, then the intent, then the ref, then the record, then the word; each synced with the folder that names it.
 const LANDING: &[Step] = &[
     (&["fsync("], &["/landing/main_.pack/pack-", ".pack>"]),
-    (RENAMES, &["/objects/pack/pack-", ".pack\""]),
     (&["fsync("], &["/landing/main_.pack/pack-", ".idx>"]),
+    (RENAMES, &["/objects/pack/pack-", ".pack\""]),
     (RENAMES, &["/objects/pack/pack-", ".idx\""]),
     (&["fsync("], &["/objects/pack>"]),
     (WRITES, &["/wave/journal>", "\\\"record\\\":\\\"intent\\\""]),
