@@ -29,6 +29,7 @@ mod run;
 mod schema;
 mod status;
 mod stop;
+mod timings;
 mod trust;
 mod undo;
 mod validate;
@@ -141,7 +142,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Ok(face) => face,
         Err(error) => return error.show(None),
     };
-    match dispatch(&cli.command, &face) {
+    match timings::begin().and_then(|()| dispatch(&cli.command, &face)) {
         Ok(exit) => exit.code(),
         Err(error) => error.show(Some(&face)),
     }

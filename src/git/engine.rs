@@ -104,6 +104,7 @@ impl Session {
     }
 
     /// Makes a commit; signed by git where `commit.gpgsign` asks for it.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
         match &self.by {
             By::Library(library) => library.commit(new),
@@ -113,6 +114,7 @@ impl Session {
 
     /// Makes every object made so far durable, and sees to it that no collection takes them before a branch is at `new`
     /// and [`Session::end_shelter`] is called: by a `.keep` beside the pack, or where git writes, by the ref `hold`.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) fn persist(&self, new: &CommitId, hold: &str) -> Result<(), GitError> {
         match &self.by {
             By::Library(library) => library.persist(),

@@ -65,6 +65,7 @@ impl Repository {
 
 impl Session {
     /// Merges `theirs` into `ours` and gives the tree, or the conflict.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) fn merge(&self, base: Base<'_>, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
         let bases = match base {
             Base::Natural { seen_from } => self.merge_bases(theirs, seen_from)?,

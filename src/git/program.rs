@@ -109,6 +109,7 @@ impl Program {
     }
 
     /// Runs it to its end, once nothing that a worker planted would be read. An exit code outside `expected` is an error.
+    #[tracing::instrument(level = "debug", name = "git", skip_all, fields(command = self.shown()))]
     pub(crate) fn run(&mut self, expected: &[i32]) -> Result<Output, GitError> {
         super::watch::settle_all()?;
         let output = self.output().map_err(|source| GitError::NotRun { command: self.shown(), source })?;

@@ -100,6 +100,7 @@ fn patiently<T>(lock: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
 
 impl Session {
     /// [`Session::swap`] within a turn, where the branch cannot have moved.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) fn swap_in(&self, turn: &Turn<'_>, to: &Move<'_>) -> Result<Swap, GitError> {
         let during = || GitError::during(format!("moving {} to {}", to.target, to.new.short()));
         let mut transaction = match turn.held.borrow_mut().take() {
@@ -128,6 +129,7 @@ impl Session {
     }
 
     /// Swaps the branch. A held lock is a transient error; a refusing `reference-transaction` hook a permanent one.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) fn swap(&self, to: &Move<'_>) -> Result<Swap, GitError> {
         let swapped = match &self.by {
             By::Library(library) if !library.leaves_to_git(to.target)? => library.swap_here(to),

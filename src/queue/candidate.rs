@@ -126,6 +126,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// To what it changes; and where its own commits become part of the target, to each of them.
+    #[tracing::instrument(level = "debug", name = "inspect", skip_all)]
     fn objection(&self, ground: &Ground) -> Result<Option<String>, QueueError> {
         let objection = inspect::objection(self.session, &self.whole.changes)?;
         if objection.is_some() || self.entry.change == Change::Revert || self.entry.strategy == Strategy::Squash {
@@ -269,6 +270,7 @@ impl Maker<'_> {
         }
     }
 
+    #[tracing::instrument(level = "debug", name = "law", skip_all)]
     fn breach(&self, ask: &Ask<'_>, bases: &[CommitId], clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
         let session = self.session;
         let Some((base, others)) = bases.split_first() else { return Ok(None) };

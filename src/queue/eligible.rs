@@ -26,6 +26,7 @@ pub(super) struct Eligible<'a> {
 
 impl Eligible<'_> {
     /// The first `most` of them, in order.
+    #[tracing::instrument(level = "debug", name = "candidates", skip_all)]
     pub(super) fn first(&self, most: usize) -> Result<Vec<Candidate>, QueueError> {
         let tip = self.session.tip(self.target)?;
         let standings: Vec<(Candidate, bool)> = self.queue.look(|book| {

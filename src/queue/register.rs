@@ -230,6 +230,7 @@ impl Queue {
     }
 
     /// Under the journal's lock: reads on, lets `decide` say what is to be written, writes it and syncs it.
+    #[tracing::instrument(level = "debug", name = "journal", skip_all)]
     pub(super) fn change<T>(
         &self,
         decide: impl FnOnce(&Book) -> Result<(Vec<Record>, T), QueueError>,

@@ -38,6 +38,7 @@ impl Queue {
     }
 
     /// After a crash of whoever held the landing lock before us.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
         self.clear_staging(target)?;
         self.repo.clear_emptied_hold(&self.landing_ref(target))?;
@@ -170,6 +171,7 @@ impl Queue {
 
     /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is made. What
     /// cannot be is left as it is, and said: the landing stands all the same.
+    #[tracing::instrument(level = "debug", name = "checkout", skip_all)]
     pub(super) fn bring_along(&self, intent: &Intent, begun: Begun, lock: &FileLock) -> Vec<String> {
         let checkouts = match self.repo.checkouts_on(&intent.target) {
             Ok(checkouts) => checkouts,
