@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use git2::{ObjectType, Oid};
+use sha1::{Digest, Sha1};
 
 use super::differences::Trees;
 use super::{GitError, Id};
@@ -34,7 +35,7 @@ pub(super) struct Made {
 impl Made {
     /// Makes an object; nothing is written.
     pub(super) fn add(&self, kind: ObjectType, bytes: Vec<u8>) -> Result<Oid, GitError> {
-        let id = Oid::hash_object(kind, &bytes).map_err(GitError::during(format!("making a {kind}")))?;
+        let id = id_of(kind, &bytes)?;
         let bytes: Rc<[u8]> = bytes.into();
         if self.by_id.borrow_mut().insert(id, bytes.clone()).is_none() {
             self.weight.set(self.weight.get() + bytes.len());
@@ -71,6 +72,14 @@ impl Made {
     pub(super) fn weight(&self) -> usize {
         self.weight.get()
     }
+}
+
+/// As git names an object. Of what we make ourselves nobody has forged a collision, which libgit2 would look for.
+fn id_of(kind: ObjectType, bytes: &[u8]) -> Result<Oid, GitError> {
+    let mut hash = Sha1::new();
+    hash.update(format!("{kind} {}\0", bytes.len()));
+    hash.update(bytes);
+    Oid::from_bytes(&hash.finalize()).map_err(GitError::during(format!("naming a {kind}")))
 }
 
 /// An object's content.

@@ -125,6 +125,7 @@ impl Repository {
     }
 
     /// Lets go of every one of `holds`; nothing happens where one is gone already.
+    #[tracing::instrument(level = "debug", name = "release", skip_all)]
     pub(crate) fn release_all(&self, holds: &[Hold]) -> Result<(), GitError> {
         for hold in holds {
             ours(&hold.name)?;
@@ -132,15 +133,39 @@ impl Repository {
         if let Some(git) = self.plumbing() {
             return git.release_all(holds);
         }
+        // Most have never been: an entry that lands at once was not rescued.
+        let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
+        let packed: BTreeSet<&str> = packed.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
+        let is_file = |name: &str| std::fs::symlink_metadata(self.common_dir().join(name)).is_ok();
+        let standing = holds.iter().filter(|hold| packed.contains(hold.name.as_str()) || is_file(&hold.name));
         let repo = self.open()?;
-        let going = holds.iter().filter(|hold| is_to_go(&repo, hold));
-        self.unpack_refs(&going.map(|hold| hold.name.as_str()).collect())?;
-        for hold in holds {
+        let going: Vec<&Hold> = standing.filter(|hold| is_to_go(&repo, hold)).collect();
+        self.unpack_refs(&going.iter().map(|hold| hold.name.as_str()).collect())?;
+        let (any, at_one): (Vec<&Hold>, Vec<&Hold>) = going.into_iter().partition(|hold| hold.only_at.is_none());
+        let has_logs = is_file(&format!("logs/{OURS}"));
+        for hold in any {
+            self.unlink(&hold.name)?;
+            if has_logs {
+                self.unlink(&format!("logs/{}", hold.name))?;
+            }
+        }
+        for hold in at_one {
             self.past_stale_lock(&hold.name, || {
                 release_in(&repo, hold).map_err(GitError::during(format!("releasing {}", hold.name)))
             })?;
         }
         Ok(())
+    }
+
+    /// Takes a ref of ours that is a file, whatever it says: by its name alone, since a landing lets go of as many as it
+    /// lands, and libgit2 looks at twenty files for each. There is no lock that a kill could leave. Somebody who packs refs at
+    /// this moment may bring it back; the next sweep finds it.
+    fn unlink(&self, name: &str) -> Result<(), GitError> {
+        let file = self.common_dir().join(name);
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(GitError::io(&file, error)),
+            _ => Ok(()),
+        }
     }
 
     /// The names of our refs right below `folder`, which ends in a slash. Where refs are files they are read as such, by
