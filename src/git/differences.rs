@@ -3,7 +3,7 @@
 //! The tree law judges merges by it, so it shares nothing with libgit2's diff nor with git: it reads bytes and compares.
 //! Equal subtrees are skipped, so its cost follows the change. Knows no renames.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{GitError, Id};
 use crate::names::TreeId;
@@ -63,11 +63,17 @@ pub(super) fn item_at(trees: &impl Trees, tree: &TreeId, path: &[u8]) -> Result<
         if at.mode != TREE {
             return Ok(None);
         }
-        let bytes = trees.tree(at.id)?;
-        let found = records(bytes.as_ref(), at.id).find(|record| record.is_none_or(|(found, _)| found == name));
-        match found {
-            Some(record) => at = record.ok_or_else(|| bad(&at.id))?.1,
-            None => return Ok(None),
+        let tree = (at.id, trees.tree(at.id)?);
+        let mut records = Records::of(&tree);
+        loop {
+            match records.next()? {
+                None => return Ok(None),
+                Some(record) if record.name == name => {
+                    at = records.item(record)?;
+                    break;
+                }
+                Some(_) => {}
+            }
         }
     }
     Ok((at.mode != TREE).then_some(at))
@@ -87,10 +93,12 @@ impl<T: Trees> Walk<'_, T> {
         let trees = self.trees;
         let read = |id: Option<Id>| id.map(|id| Ok::<_, GitError>((id, trees.tree(id)?))).transpose();
         let trees_read = [read(one)?, read(two)?];
-        let [one, two] = &trees_read;
-        let differing: Vec<_> = disagreeing(&level(one.as_ref())?, &level(two.as_ref())?)
-            .map(|(name, before, after)| (name.to_vec(), before, after))
-            .collect();
+        let records = trees_read.each_ref().map(|tree| tree.as_ref().map_or(Records::none(), Records::of));
+        let [ones, twos] = unshared(records)?;
+        let differing: Vec<_> =
+            disagreeing(&ones, &twos).map(|(name, before, after)| (name.to_vec(), before, after)).collect();
+        let added = differing.iter().filter(|(_, before, _)| before.is_none()).map(|(name, ..)| name.as_slice());
+        records[1].has_no_other(&added.collect())?;
         drop(trees_read);
         for (name, before, after) in differing {
             self.name(path, &name, before, after)?;
@@ -126,16 +134,33 @@ impl<T: Trees> Walk<'_, T> {
     }
 }
 
-/// A tree's records by name. Git sorts a folder as if its name ended in a slash, so that is most often done already.
-fn level<B: AsRef<[u8]>>(tree: Option<&(Id, B)>) -> Result<Level<'_>, GitError> {
-    let Some((id, bytes)) = tree else { return Ok(Level::new()) };
-    let mut level = records(bytes.as_ref(), *id).collect::<Option<Level<'_>>>().ok_or_else(|| bad(id))?;
-    level.sort_unstable();
-    if let Some(pair) = level.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        let detail = format!("it has two entries named {}", super::shown(pair[0].0));
-        return Err(GitError::Library { operation: format!("reading tree {id}"), detail });
+/// What of two trees stands in one of them only, by name. Records that stand side by side in both, as they do in trees that
+/// git wrote, are passed over unread; in any others one may be given for both, and then differs in nothing.
+fn unshared<'a>([mut ones, mut twos]: [Records<'a>; 2]) -> Result<[Level<'a>; 2], GitError> {
+    let mut found = [Level::new(), Level::new()];
+    let (mut one, mut two) = (ones.next()?, twos.next()?);
+    loop {
+        match (one, two) {
+            (None, None) => break,
+            (Some(a), Some(b)) if a.bytes == b.bytes => (one, two) = (ones.next()?, twos.next()?),
+            (Some(a), b) if b.is_none_or(|b| a.name <= b.name) => {
+                found[0].push((a.name, ones.item(a)?));
+                one = ones.next()?;
+            }
+            (_, Some(b)) => {
+                found[1].push((b.name, twos.item(b)?));
+                two = twos.next()?;
+            }
+            (Some(_), None) => unreachable!("the guard above takes it"),
+        }
     }
-    Ok(level)
+    for (level, records) in found.iter_mut().zip([&ones, &twos]) {
+        level.sort_unstable();
+        if let Some(pair) = level.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(records.twice(pair[0].0));
+        }
+    }
+    Ok(found)
 }
 
 /// The names that two levels disagree on, in byte order.
@@ -163,17 +188,87 @@ fn taken(level: &mut &[(&[u8], Item)], name: &[u8]) -> Option<Item> {
     Some(*item)
 }
 
-/// `<mode in octal> <name>\0<id>`, over and over, each id as long as `tree`'s own; none for what has another shape.
-fn records(bytes: &[u8], tree: Id) -> impl Iterator<Item = Option<(&[u8], Item)>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
+/// `<mode in octal> <name>\0<id>`.
+#[derive(Clone, Copy, Debug)]
+struct Record<'a> {
+    mode: &'a [u8],
+    name: &'a [u8],
+    /// All of it.
+    bytes: &'a [u8],
+}
+
+/// A tree's records, one after another, each id as long as the tree's own.
+#[derive(Clone, Copy, Debug)]
+struct Records<'a> {
+    tree: Option<Id>,
+    rest: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    fn none() -> Self {
+        Self { tree: None, rest: &[] }
+    }
+
+    fn of<B: AsRef<[u8]>>((id, bytes): &'a (Id, B)) -> Self {
+        Self { tree: Some(*id), rest: bytes.as_ref() }
+    }
+
+    fn next(&mut self) -> Result<Option<Record<'a>>, GitError> {
+        if self.rest.is_empty() {
+            return Ok(None);
         }
-        let found = record(rest, tree.as_bytes().len());
-        rest = found.map_or(&[], |(_, _, after)| after);
-        Some(found.map(|(name, item, _)| (name, item)))
-    })
+        let (record, rest) = self.first().ok_or_else(|| self.bad())?;
+        self.rest = rest;
+        Ok(Some(record))
+    }
+
+    fn first(&self) -> Option<(Record<'a>, &'a [u8])> {
+        let bytes = self.rest;
+        let space = bytes.iter().position(|byte| *byte == b' ')?;
+        let end = space + 1 + bytes[space + 1..].iter().position(|byte| *byte == 0)?;
+        let name = &bytes[space + 1..end];
+        let after = end + 1 + self.tree?.as_bytes().len();
+        let is_whole = after <= bytes.len() && !name.contains(&b'/');
+        is_whole.then(|| (Record { mode: &bytes[..space], name, bytes: &bytes[..after] }, &bytes[after..]))
+    }
+
+    fn item(&self, record: Record<'_>) -> Result<Item, GitError> {
+        let id = record.bytes.get(record.mode.len() + record.name.len() + 2..).and_then(Id::from_bytes);
+        let item = mode(record.mode).zip(id).map(|(mode, id)| Item { mode: canonical(mode), id });
+        item.ok_or_else(|| self.bad())
+    }
+
+    /// An error if one of `names` stands here twice: as a file and as a folder, say.
+    fn has_no_other(mut self, names: &BTreeSet<&[u8]>) -> Result<(), GitError> {
+        let mut seen = BTreeSet::new();
+        while !names.is_empty()
+            && let Some(record) = self.next()?
+        {
+            if names.contains(record.name) && !seen.insert(record.name) {
+                return Err(self.twice(record.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn twice(&self, name: &[u8]) -> GitError {
+        let detail = format!("it has two entries named {}", super::shown(name));
+        GitError::Library { operation: self.reading(), detail }
+    }
+
+    fn bad(&self) -> GitError {
+        GitError::Library { operation: self.reading(), detail: "it is damaged".to_owned() }
+    }
+
+    fn reading(&self) -> String {
+        format!("reading tree {}", self.tree.map_or(String::new(), |id| id.to_string()))
+    }
+}
+
+fn mode(octal: &[u8]) -> Option<u32> {
+    let digit =
+        |mode: u32, byte: &u8| Some(mode.checked_mul(8)? + u32::from(byte.checked_sub(b'0').filter(|d| *d < 8)?));
+    if octal.is_empty() { None } else { octal.iter().try_fold(0, digit) }
 }
 
 /// The mode that git takes one for: old trees have others too, and git writes none of them again.
@@ -185,18 +280,6 @@ fn canonical(mode: u32) -> u32 {
         LINK => LINK,
         _ => SUBMODULE,
     }
-}
-
-fn record(bytes: &[u8], length: usize) -> Option<(&[u8], Item, &[u8])> {
-    let space = bytes.iter().position(|byte| *byte == b' ')?;
-    let mode = canonical(u32::from_str_radix(std::str::from_utf8(&bytes[..space]).ok()?, 8).ok()?);
-    let rest = &bytes[space + 1..];
-    let end = rest.iter().position(|byte| *byte == 0)?;
-    let (name, rest) = (&rest[..end], &rest[end + 1..]);
-    if name.contains(&b'/') {
-        return None;
-    }
-    Some((name, Item { mode, id: Id::from_bytes(rest.get(..length)?)? }, &rest[length..]))
 }
 
 fn bad(tree: &impl std::fmt::Display) -> GitError {
