@@ -40,21 +40,21 @@ enum Moved {
     Done,
     /// Somebody else moved it first.
     Lost,
-    /// An entry was dropped meanwhile, or the lock file was taken from under us: the group is not what is wanted.
+    /// An entry was dropped meanwhile: the group is not what is wanted.
     Stale,
     /// Git will not have it: a hook's veto, say.
     Refused(String),
 }
 
 impl Queue {
-    /// Lands everything eligible on `target`, then returns. Waits up to `how.wait` for another process doing the same.
-    pub fn process(
+    /// Lands everything eligible on `target`, then returns.
+    pub(super) fn drain(
         &self,
         target: &BranchRef,
         how: &Processing<'_>,
         tell: &mut dyn FnMut(Told),
+        lock: &FileLock,
     ) -> Result<(), QueueError> {
-        let lock = FileLock::acquire(&self.landing_lock(target), how.wait, &format!("landing on {}", target.branch()))?;
         self.tip_of(target)?;
         let who = self.repo.identity()?;
         let mut drain = Drain {
@@ -70,13 +70,14 @@ impl Queue {
             approved: BTreeSet::new(),
             waiting: BTreeMap::new(),
         };
-        let ended = drain.settle(&lock).and_then(|()| drain.run(&lock));
+        let ended = drain.settle(lock).and_then(|()| drain.run(lock));
         drain.say_waiting();
-        if let Some(warning) = self.fold_packs(&lock) {
+        lock.check()?;
+        if let Some(warning) = self.fold_packs(lock) {
             (drain.tell)(Told::Warning(warning));
         }
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
-        let judged = self.judge(target, &lock).map(|_| ()).and_then(|()| self.clear_staging(target));
+        let judged = self.judge(target, lock).map(|_| ()).and_then(|()| self.clear_staging(target));
         ended.and(judged)
     }
 }
@@ -124,6 +125,8 @@ impl Drain<'_> {
                     lost += 1;
                     self.reach = (self.reach / 4).max(1);
                 }
+                // Another may be at work, and have cleared away what ours was made of.
+                Err(_) if !lock.is_in_place() => return Ok(lock.check()?),
                 Err(fault) if fault.error.is_transient() => self.transient(fault, &mut tries)?,
                 Err(fault) => return Err(fault.error),
             }
@@ -188,6 +191,7 @@ impl Drain<'_> {
         };
         let group = group::make(session, &candidates, &mut making)?;
         turn.map(Turn::make_way);
+        lock.check().map_err(QueueError::from)?;
         if group.turns.is_empty() {
             return Ok(Round::Idle);
         }
@@ -211,6 +215,7 @@ impl Drain<'_> {
     /// Objects, hold, intent, swap; in this order.
     fn land(&self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
         group.session.persist()?;
+        lock.check()?;
         let hold = self.queue.landing_ref(self.target);
         self.queue.repo.hold(&hold, &group.new)?;
         let moved = self.swap(group, lock, turn);
@@ -226,6 +231,7 @@ impl Drain<'_> {
             Ok(if wanted { (vec![Record::Intent(intent.clone())], true) } else { (Vec::new(), false) })
         })?;
         if !wanted {
+            lock.check()?;
             return Ok(Moved::Stale);
         }
         let message = match group.turns.iter().filter(|(_, landing)| matches!(landing, Landing::Landed { .. })).count()
