@@ -390,3 +390,60 @@ fn a_landing_lock_that_somebody_removes_again_and_again_ends_processing_and_the_
     assert_eq!(repo.git(&["rev-list", "--count", "main"]), "2");
     repo.assert_tidy();
 }
+
+/// A repository where git's merge of an entry runs `driver`, whose parent is that git.
+fn merged_by(driver: &str) -> (TestRepo, Queue) {
+    let repo = TestRepo::new();
+    repo.write(".gitattributes", "f merge=odd\n");
+    repo.write("f", "old\n");
+    let base = repo.commit("old");
+    repo.git(&["config", "merge.odd.driver", driver]);
+    let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+    queue.add(new("T", &repo.candidate(&base, "theirs", &[("f", Some("theirs\n"))]))).unwrap();
+    repo.write("f", "ours\n");
+    repo.commit("ours");
+    (repo, queue)
+}
+
+/// What is told, and how often it was told of another try.
+fn outcome_of(queue: &Queue) -> (Landing, u32) {
+    let (mut landings, mut retries) = (Vec::new(), 0);
+    let give_up = || false;
+    let how = Processing { wait: Duration::ZERO, approve: None, give_up: &give_up };
+    let mut tell = |told| match told {
+        Told::Outcome(outcome) => landings.push(outcome.landing),
+        Told::Retrying { .. } => retries += 1,
+        Told::Warning(text) => panic!("{text}"),
+    };
+    queue.process(&BranchRef::from_branch("main"), &how, &mut tell).unwrap();
+    assert_eq!(landings.len(), 1, "{landings:?}");
+    (landings.remove(0), retries)
+}
+
+#[test]
+fn a_git_that_crashes_fails_the_entry_with_its_words_and_is_not_tried_again() {
+    for signal in ["ABRT", "SEGV", "BUS", "ILL", "FPE", "TRAP"] {
+        let (repo, queue) = merged_by(&format!("ulimit -c 0; kill -{signal} $PPID; sleep 1"));
+        let (landing, retries) = outcome_of(&queue);
+        assert!(
+            matches!(&landing, Landing::Failed { reason } if reason.contains(&format!("SIG{signal}"))),
+            "{signal}: {landing:?}"
+        );
+        assert_eq!(retries, 0, "{signal}");
+        repo.fsck();
+    }
+}
+
+#[test]
+fn a_git_that_somebody_ended_is_tried_again() {
+    for signal in ["KILL", "TERM", "HUP", "INT"] {
+        let home = tempfile::tempdir().unwrap();
+        let once = home.path().join("once");
+        let driver = format!("[ -e {0} ] || {{ touch {0}; kill -{signal} $PPID; sleep 1; }}; cp %B %A", once.display());
+        let (repo, queue) = merged_by(&driver);
+        let (landing, retries) = outcome_of(&queue);
+        assert!(once.exists() && matches!(landing, Landing::Landed { .. }), "{signal}: {landing:?}");
+        assert_eq!(retries, 1, "{signal}");
+        repo.fsck();
+    }
+}
