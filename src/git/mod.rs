@@ -26,6 +26,7 @@ mod marked;
 mod merge;
 mod merge_tree;
 mod objects;
+mod openers;
 mod overlay;
 mod own_moves;
 mod pack;
