@@ -34,6 +34,9 @@ impl From<StoreError> for CliError {
         let refused = Self::refused(error.to_string());
         match error {
             StoreError::Held { .. } => refused.hint("wait for it, or end it with `git wave stop`"),
+            StoreError::Removed { .. } => {
+                refused.hint("nothing is lost: find who removes it, and run the same command again")
+            }
             StoreError::NotOurs { .. } => refused.hint(
                 "look at what it is; if it is yours after all, make it a folder of your own with mode 0700, or remove it",
             ),

@@ -3,8 +3,11 @@
 //! A conflict, a lost race and a missing branch are values elsewhere, never errors here. Chooses no exit code and no hint.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
+use rustix::process::Signal;
 use thiserror::Error;
 
 use crate::store::{is_damage, is_pressure};
@@ -94,7 +97,7 @@ pub enum GitError {
         /// The subcommand and its arguments.
         command: String,
         /// Exit code or signal.
-        status: String,
+        status: ExitStatus,
         /// What it said, trimmed.
         stderr: String,
     },
@@ -148,10 +151,7 @@ impl GitError {
         match self {
             Self::Locked { .. } => true,
             Self::Library { detail, .. } => names_pressure(detail) || names_collected(detail),
-            // Killed from outside, by the kernel for want of memory most likely: that says nothing of what it was asked.
-            Self::Program { status, stderr, .. } => {
-                status.starts_with("signal") || names_lock(stderr) || names_pressure(stderr)
-            }
+            Self::Program { status, stderr, .. } => was_ended(*status) || names_lock(stderr) || names_pressure(stderr),
             Self::NotRun { source, .. } | Self::Io { source, .. } => is_pressure(source),
             _ => false,
         }
@@ -195,6 +195,13 @@ impl GitError {
     }
 }
 
+/// Whether somebody ended it, by the kernel for want of memory most likely: that says nothing of what it was asked. By any
+/// other signal git crashed, and would again.
+fn was_ended(status: ExitStatus) -> bool {
+    const BY_HAND: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::KILL, Signal::TERM];
+    status.signal().is_some_and(|signal| BY_HAND.iter().any(|by| by.as_raw() == signal))
+}
+
 /// Both libgit2 and git say it in words; git's exit code says only 128.
 pub(super) fn names_lock(text: &str) -> bool {
     // The last: `git pack-refs` removes an empty folder just when a ref is to be made in it.
@@ -223,4 +230,21 @@ fn names_pressure(text: &str) -> bool {
     ["No space left on device", "Too many open files", "Cannot allocate memory", "Disk quota exceeded"]
         .iter()
         .any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_git_that_somebody_ended_may_fare_better_the_next_time() {
+        let ended_by = |signal| GitError::Program {
+            command: "merge-tree".to_owned(),
+            status: ExitStatus::from_raw(signal),
+            stderr: String::new(),
+        };
+        let transient: Vec<i32> = (1..32).filter(|signal| ended_by(*signal).is_transient()).collect();
+        assert_eq!(transient, [1, 2, 9, 15]);
+        assert!(!ended_by(128 << 8).is_transient(), "an exit code is none");
+    }
 }

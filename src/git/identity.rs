@@ -27,32 +27,42 @@ impl Repository {
     }
 
     /// None where only git knows: configuration by other ways than its files, conditions that libgit2 does not read, and
-    /// names that git would tidy.
+    /// names that git would tidy or refuse. What is set and empty is set.
     fn configured(&self) -> Option<Identity> {
-        let given = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
-        let mut name = given("GIT_COMMITTER_NAME");
-        let mut email = given("GIT_COMMITTER_EMAIL");
-        if name.is_none() || email.is_none() {
-            let files = Files::open(self)?;
-            name = name.or_else(|| files.value(["committer.name", "user.name"]));
-            email = email.or_else(|| files.value(["committer.email", "user.email"]));
-        }
-        let tidy = |value: &String| is_tidy(value);
-        Some(Identity { name: name.filter(tidy)?, email: email.filter(tidy)? })
+        let files = Files::open(self).filter(Files::name_people_plainly)?;
+        let one_of = |variable: &str, keys: [&str; 2]| {
+            let given = std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned());
+            given.or_else(|| files.value(keys)).filter(|value| is_tidy(value))
+        };
+        Some(Identity {
+            name: one_of("GIT_COMMITTER_NAME", ["committer.name", "user.name"])?,
+            email: one_of("GIT_COMMITTER_EMAIL", ["committer.email", "user.email"])?,
+        })
     }
 
     fn identity_by_git(&self) -> Result<Identity, GitError> {
         let mut git = Program::new(self.root());
         git.as_user().git_dir(self.common_dir()).option("-c").option("user.useConfigOnly=true");
-        git.args(["var", "GIT_COMMITTER_IDENT"]);
+        // The date is not asked for, and a bad one no reason to have no name.
+        git.env("GIT_COMMITTER_DATE", "").args(["var", "GIT_COMMITTER_IDENT"]);
         let output = git.run(&[0]).map_err(|error| match error {
-            GitError::Program { stderr, .. } => GitError::NoIdentity { reason: reason(&stderr) },
+            GitError::Program { status, stderr, .. } if status.code().is_some() => {
+                GitError::NoIdentity { reason: reason(&stderr) }
+            }
             other => other,
         })?;
-        parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| GitError::Answer {
+        let said = String::from_utf8_lossy(&output.stdout);
+        let identity = parse(&said).ok_or_else(|| GitError::Answer {
             command: "var GIT_COMMITTER_IDENT".to_owned(),
-            detail: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        })
+            detail: said.trim().to_owned(),
+        })?;
+        // Commits of ours are UTF-8: another name would be told in them by question marks, for ever.
+        if std::str::from_utf8(&output.stdout).is_err() {
+            return Err(GitError::NoIdentity {
+                reason: format!("{} <{}> is not UTF-8", identity.name, identity.email),
+            });
+        }
+        Ok(identity)
     }
 }
 
@@ -78,9 +88,30 @@ impl Files {
         };
         let is_odd =
             has(&config, "^includeif\\.hasconfig") || global.as_ref().is_some_and(|of| has(of, "^includeif\\."));
-        let without = std::env::var("GIT_CONFIG_NOSYSTEM").unwrap_or_default();
-        let with_system = ["", "0", "false", "no", "off"].contains(&without.to_ascii_lowercase().as_str());
+        let without =
+            std::env::var_os("GIT_CONFIG_NOSYSTEM").unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let with_system = match without.as_str() {
+            "" | "0" | "false" | "no" | "off" => true,
+            "1" | "true" | "yes" | "on" => false,
+            _ => return None,
+        };
         (!is_odd).then_some(Self { config, global, with_system })
+    }
+
+    /// Whether nothing is said of people that git refuses to read, wherever it stands.
+    fn name_people_plainly(&self) -> bool {
+        let names = "^((author|committer|user)\\.(name|email)|user\\.useconfigonly)$";
+        let is_plain = |config: &git2::Config| {
+            let mut is_plain = true;
+            let read = config.entries(Some(names)).and_then(|entries| {
+                entries.for_each(|entry| {
+                    let is_choice = entry.name().is_ok_and(|name| name.ends_with("only"));
+                    is_plain &= entry.has_value() && (!is_choice || entry.value().is_ok_and(|value| value == "true"));
+                })
+            });
+            read.is_ok() && is_plain
+        };
+        is_plain(&self.config) && self.global.as_ref().is_none_or(is_plain)
     }
 
     /// Whether any file says something about names like these (a regular expression).
@@ -112,18 +143,20 @@ fn last(config: &git2::Config, key: &str, heeds: impl Fn(ConfigLevel) -> bool) -
     let mut found = None;
     let entries = config.entries(Some(&format!("^{}$", key.replace('.', "\\.")))).ok()?;
     let _ = entries.for_each(|entry| {
-        if heeds(entry.level()) {
-            found = entry.value().ok().map(str::to_owned);
+        if heeds(entry.level()) && entry.has_value() {
+            found = Some(String::from_utf8_lossy(entry.value_bytes()).into_owned());
         }
     });
     found
 }
 
 /// Whether git takes it as it is: it strips blanks and some signs from both ends, and takes out what a signature cannot
-/// hold (ident.c, `strbuf_addstr_without_crud`).
+/// hold (ident.c, `strbuf_addstr_without_crud`). What is not UTF-8 has been read as signs that say so.
 fn is_tidy(text: &str) -> bool {
     let is_crud = |c: Option<char>| c.is_none_or(|c| c <= ' ' || ".,:;<>\"\\'".contains(c));
-    !is_crud(text.chars().next()) && !is_crud(text.chars().last()) && !text.contains(['<', '>', '\n'])
+    !is_crud(text.chars().next())
+        && !is_crud(text.chars().last())
+        && !text.contains(['<', '>', '\n', char::REPLACEMENT_CHARACTER])
 }
 
 /// Git's advice runs over many lines; its last `fatal:` line is the reason.

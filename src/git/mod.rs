@@ -29,6 +29,7 @@ mod marked;
 mod merge;
 mod merge_tree;
 mod objects;
+mod openers;
 mod overlay;
 mod own_moves;
 mod pack;

@@ -117,7 +117,7 @@ impl Program {
             return Ok(output);
         }
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(GitError::Program { command: self.shown(), status: output.status.to_string(), stderr })
+        Err(GitError::Program { command: self.shown(), status: output.status, stderr })
     }
 
     /// Starts it with pipes, to be talked with, once nothing that a worker planted would be read.

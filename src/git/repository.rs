@@ -11,7 +11,9 @@ use super::GitError;
 use super::checkout::leads_to;
 use super::plumbing::{self, Plumbing};
 use super::program::Program;
+use super::worktree::store;
 use crate::names::BranchRef;
+use crate::store::{state_dir, state_folder};
 
 /// A repository, by its paths. Opens libgit2 inside each blocking call, so that it can go to any thread.
 #[derive(Clone, Debug)]
@@ -74,6 +76,13 @@ impl Repository {
     #[must_use]
     pub fn common_dir(&self) -> &Path {
         &self.paths.common
+    }
+
+    /// The folder of our own state, made if it is missing.
+    pub(super) fn state(&self) -> Result<PathBuf, GitError> {
+        let state = state_folder(self.common_dir()).map_err(store)?;
+        state_dir(&state).map_err(store)?;
+        Ok(state)
     }
 
     /// The main worktree, or the bare repository's folder.

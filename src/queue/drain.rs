@@ -38,22 +38,21 @@ enum Moved {
     Done,
     /// Somebody else moved it first.
     Lost,
-    /// An entry was dropped meanwhile, or the lock file was taken from under us: the group is not what is wanted.
+    /// An entry was dropped meanwhile: the group is not what is wanted.
     Stale,
     /// Git will not have it: a hook's veto, say.
     Refused(String),
 }
 
 impl Queue {
-    /// Lands everything eligible on `target`, then returns. Waits up to `how.wait` for another process doing the same.
-    pub fn process(
+    /// Lands everything eligible on `target`, then returns.
+    pub(super) fn drain(
         &self,
         target: &BranchRef,
         how: &Processing<'_>,
         tell: &mut dyn FnMut(Told),
+        lock: &FileLock,
     ) -> Result<(), QueueError> {
-        let target = &self.repo.branch_behind(target)?;
-        let lock = FileLock::acquire(&self.landing_lock(target), how.wait, &format!("landing on {}", target.branch()))?;
         self.tip_of(target)?;
         let who = self.repo.identity()?;
         let mut drain = Drain {
@@ -70,12 +69,14 @@ impl Queue {
             waiting: BTreeMap::new(),
             in_doubt: false,
         };
-        let ended = drain.settle(&lock).and_then(|()| drain.run(&lock));
+        let ended = drain.settle(lock).and_then(|()| drain.run(lock));
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
-        let closed = drain.close(&lock).and_then(|()| self.clear_away(target));
+        let is_ours = lock.check().map_err(QueueError::from);
+        let closed = is_ours.and_then(|()| drain.close(lock)).and_then(|()| self.clear_away(target));
         drain.say_waiting();
-        drain.warn(self.fold_packs(&lock));
-        ended.and(closed)
+        closed.and(ended)?;
+        drain.warn(self.fold_packs(lock));
+        Ok(())
     }
 }
 
@@ -144,6 +145,8 @@ impl Drain<'_> {
                     lost += 1;
                     self.reach = (self.reach / 4).max(1);
                 }
+                // Another may be at work, and have cleared away what ours was made of.
+                Err(_) if !lock.is_in_place() => return Ok(lock.check()?),
                 Err(fault) if fault.error.is_transient() => self.transient(fault, &mut tries)?,
                 Err(fault) => return Err(fault.error),
             }
@@ -207,6 +210,7 @@ impl Drain<'_> {
         };
         let group = group::make(session, &candidates, &mut making)?;
         turn.map(Turn::make_way);
+        lock.check().map_err(QueueError::from)?;
         if group.turns.is_empty() {
             return Ok(Round::Idle);
         }
@@ -232,6 +236,7 @@ impl Drain<'_> {
     fn land(&mut self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
         let hold = self.queue.landing_ref(self.target);
         group.session.persist(&group.new, &hold)?;
+        lock.check()?;
         let moved = self.swap(group, lock, turn)?;
         self.let_go(|_| Ok(group.session.end_shelter(&hold)?));
         Ok(moved)
@@ -250,6 +255,7 @@ impl Drain<'_> {
             Ok(if wanted { (vec![Record::Intent(intent.clone())], true) } else { (Vec::new(), false) })
         })?;
         if !wanted {
+            lock.check()?;
             return Ok(Moved::Stale);
         }
         let message = match group.turns.iter().filter(|(_, landing)| matches!(landing, Landing::Landed { .. })).count()

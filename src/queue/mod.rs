@@ -63,6 +63,7 @@ mod jitter;
 mod landing;
 mod law;
 mod message;
+mod process;
 mod record;
 mod recovery;
 mod register;

@@ -2,9 +2,10 @@
 //!
 //! Knows nothing of what the bytes mean.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
 
 use super::StoreError;
 
@@ -20,6 +21,40 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     temporary.as_file().sync_all().map_err(not_synced(path))?;
     temporary.persist(path).map_err(|failed| StoreError::Io { path: path.to_owned(), source: failed.error })?;
     sync_dir(folder)
+}
+
+/// Replaces the bytes of a file that is not ours alone, in the same way: it keeps its mode, and owner and group as far as we
+/// may give them. Only one process at a time: the caller sees to it.
+pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let before = std::fs::metadata(path).map_err(StoreError::io(path))?;
+    clear_rewriting(path)?;
+    let new = rewriting(path);
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&new).map_err(StoreError::io(&new))?;
+    file.write_all(bytes).map_err(StoreError::io(&new))?;
+    if fchown(&file, Some(before.uid()), Some(before.gid())).is_err() {
+        // Only root gives files away; and who is not of the group leaves it to the folder's, as git does.
+        let _ = fchown(&file, None, Some(before.gid()));
+    }
+    file.set_permissions(Permissions::from_mode(before.mode() & 0o7777)).map_err(StoreError::io(&new))?;
+    file.sync_all().map_err(not_synced(path))?;
+    std::fs::rename(&new, path).map_err(StoreError::io(path))?;
+    sync_dir(folder_of(path))
+}
+
+/// Removes what [`rewrite`] of `path` leaves when it is killed, and nothing else in that folder.
+pub(crate) fn clear_rewriting(path: &Path) -> Result<(), StoreError> {
+    let new = rewriting(path);
+    match std::fs::remove_file(&new) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(StoreError::Io { path: new, source }),
+        _ => Ok(()),
+    }
+}
+
+fn rewriting(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(UNFINISHED);
+    name.push(path.file_name().unwrap_or_default());
+    path.with_file_name(name)
 }
 
 /// Removes what [`write_atomic`] leaves in `folder` when it is killed. The caller sees to it that nobody is writing there.

@@ -29,6 +29,12 @@ pub enum StoreError {
         /// How long one waited.
         waited: Duration,
     },
+    /// Somebody removed the lock's file while we held it: from then on another could take it too.
+    #[error("{} was removed while it was held: lock files are never to be removed, their holders let go by themselves", .path.display())]
+    Removed {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// Locks do not hold there.
     #[error("{} lies on a network file system ({kind}), where file locks cannot be trusted", .path.display())]
     Network {
@@ -79,7 +85,11 @@ impl StoreError {
     /// Whether the same call may succeed a little later. A failed sync never: the kernel forgets what it could not write.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if is_pressure(source))
+        match self {
+            Self::Io { source, .. } => is_pressure(source),
+            Self::Removed { .. } => true,
+            _ => false,
+        }
     }
 
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::{FileSystem, Holder, Reach, StoreError};
 
+/// How often a file that somebody removes, or that is never the same twice, is opened anew.
+const TRIES: u32 = 100;
+
 /// A held lock; let go when dropped.
 #[derive(Debug)]
 pub struct FileLock {
@@ -38,7 +41,7 @@ impl FileLock {
 
     /// Takes the lock if nobody holds it.
     pub fn try_acquire(path: &Path, note: &str) -> Result<Option<Self>, StoreError> {
-        loop {
+        for _ in 0..TRIES {
             let file = open(path)?;
             match fs2::FileExt::try_lock_exclusive(&file) {
                 Ok(()) => {}
@@ -51,11 +54,12 @@ impl FileLock {
                 return Ok(Some(lock));
             }
         }
+        Err(StoreError::Removed { path: path.to_owned() })
     }
 
     /// Takes the lock, waiting as long as it takes: only for locks that are held for one append.
     pub fn block(path: &Path) -> Result<Self, StoreError> {
-        loop {
+        for _ in 0..TRIES {
             let file = open(path)?;
             fs2::FileExt::lock_exclusive(&file).map_err(StoreError::io(path))?;
             let lock = Self { file, path: path.to_owned() };
@@ -63,6 +67,7 @@ impl FileLock {
                 return Ok(lock);
             }
         }
+        Err(StoreError::Removed { path: path.to_owned() })
     }
 
     /// Whether the file we hold is still the one at its path. If somebody removed it, another may hold a new one.
@@ -71,6 +76,11 @@ impl FileLock {
         let identity = |m: std::fs::Metadata| (m.dev(), m.ino());
         let (held, there) = (self.file.metadata().map(identity), std::fs::metadata(&self.path).map(identity));
         matches!((held, there), (Ok(held), Ok(there)) if held == there)
+    }
+
+    /// An error if it is not: then nothing more may be done in its name.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if self.is_in_place() { Ok(()) } else { Err(StoreError::Removed { path: self.path.clone() }) }
     }
 
     /// The lock's file once more, for a child process to inherit: the lock is then held until that child too has ended,

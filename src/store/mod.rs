@@ -12,6 +12,7 @@ mod lock;
 mod private;
 mod probe;
 
+pub(crate) use atomic::{clear_rewriting, rewrite};
 pub use atomic::{clear_unfinished, sync_dir, write_atomic};
 pub(crate) use boot::{once_per_start, started_at};
 pub use error::StoreError;

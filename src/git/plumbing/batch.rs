@@ -4,6 +4,7 @@
 //! Ends when it is dropped, and when we are killed: its stdin closes. Knows nothing of what objects hold.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout};
 use std::thread::JoinHandle;
 
@@ -74,8 +75,9 @@ impl Batch {
         let status = self.child.wait();
         let stderr = self.stderr.take().and_then(|reader| reader.join().ok()).unwrap_or_default();
         match status {
-            Ok(status) if !stderr.is_empty() => {
-                GitError::Program { command: COMMAND.to_owned(), status: status.to_string(), stderr }
+            // One that was killed says nothing.
+            Ok(status) if !stderr.is_empty() || status.signal().is_some() => {
+                GitError::Program { command: COMMAND.to_owned(), status, stderr }
             }
             _ => GitError::NotRun { command: COMMAND.to_owned(), source },
         }
