@@ -4,8 +4,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use super::GitError;
 use crate::store::FileLock;
@@ -37,7 +39,7 @@ impl Program {
     }
 
     pub(crate) fn with_hooks(folder: &Path, hooks: Hooks) -> Self {
-        let mut command = Command::new("git");
+        let mut command = Command::new(found());
         command.current_dir(folder);
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"GIT_") {
@@ -147,6 +149,20 @@ impl Program {
         let words: Vec<_> = self.shown.iter().map(|arg| arg.to_string_lossy()).collect();
         words.join(" ")
     }
+}
+
+/// Where git is, looked for once: each start would try every folder of a long `PATH`.
+fn found() -> &'static OsStr {
+    static FOUND: OnceLock<OsString> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut places =
+            std::env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| folder.join("git"));
+        let is_program = |place: &PathBuf| {
+            place.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        };
+        places.find(is_program).map_or_else(|| "git".into(), OsString::from)
+    })
 }
 
 fn says_who(name: &OsStr) -> bool {
