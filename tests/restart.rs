@@ -92,17 +92,23 @@ fn locks_from_before_the_start_go_and_a_living_one_stays() {
     repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
     let old = [".git/index.lock", ".git/packed-refs.lock", repo.kind().lock_of_main()].map(|name| repo.path(name));
     let living = repo.path(".git/other.lock");
-    for lock in old.iter().chain([&living]) {
+    // Made before the clock was set, by one who is still at work.
+    let at_work = repo.path(".git/HEAD.lock");
+    for lock in old.iter().chain([&living, &at_work]) {
         std::fs::write(lock, "").unwrap();
     }
-    for lock in &old {
-        let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-        File::options().write(true).open(lock).unwrap().set_modified(past).unwrap();
-    }
+    let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let set_back = |lock: &std::path::PathBuf| {
+        let file = File::options().write(true).open(lock).unwrap();
+        file.set_modified(past).unwrap();
+        file
+    };
+    old.iter().for_each(|lock| drop(set_back(lock)));
+    let _open = set_back(&at_work);
     repo.start_anew();
     repo.wave(&["queue", "process"]).exits(0);
     assert!(old.iter().all(|lock| !lock.exists()));
-    assert!(living.exists());
+    assert!(living.exists() && at_work.exists());
     assert!(repo.path("x").exists(), "the checkout was brought along");
 }
 

@@ -36,14 +36,15 @@ impl Repository {
         Ok(emptied.len())
     }
 
-    /// Removes git's own locks that were made before this machine was started: whoever held them is no more. Where the
-    /// machine's start is not known, none.
+    /// Removes git's own locks that were made before this machine was started: whoever held them is no more. They are watched
+    /// first all the same, and kept where somebody has them open: `start` is only as good as the clock.
     pub(crate) fn clear_locks_from_before(&self, start: SystemTime) -> Result<(), GitError> {
         let common = self.common_dir();
         let mut folders = vec![common.to_owned(), common.join("refs"), common.join("reftable")];
         for worktree in entries(&common.join("worktrees"))? {
             folders.extend([worktree.path(), worktree.path().join("reftable")]);
         }
+        let mut locks = Vec::new();
         while let Some(folder) = folders.pop() {
             for entry in entries(&folder)? {
                 let path = entry.path();
@@ -51,11 +52,11 @@ impl Repository {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "lock") && is_from_before(&entry, start)
                 {
-                    remove(&path)?;
+                    locks.push(path);
                 }
             }
         }
-        Ok(())
+        self.clear_all_abandoned(&locks)
     }
 
     /// Removes a ref of ours that has no content. The caller knows that nobody writes it now.

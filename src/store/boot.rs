@@ -31,16 +31,34 @@ fn note(path: &Path, start: &[u8]) -> std::io::Result<()> {
     std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(start)
 }
 
-/// When this machine was started, by its clock as it is now.
+/// A time before which nobody alive was at work. The kernel tells its start by the clock as it is now; whoever was at work
+/// before the clock was set forward wrote down earlier times. So it is the start by the clock of then, if that is earlier.
 pub(crate) fn started_at() -> Option<SystemTime> {
-    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    // Made by the kernel before it starts anybody.
+    let by_the_clock_of_then = std::fs::metadata("/dev").and_then(|devices| devices.created()).ok();
+    start_of(&std::fs::read_to_string("/proc/stat").ok()?, by_the_clock_of_then)
+}
+
+fn start_of(stat: &str, by_the_clock_of_then: Option<SystemTime>) -> Option<SystemTime> {
     let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    let by_the_clock = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    Some(by_the_clock_of_then.map_or(by_the_clock, |then| then.min(by_the_clock)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_after_the_start_makes_nothing_older_than_the_start() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let stat = "cpu 1 2 3\nbtime 1700000000\nprocesses 7\n";
+        assert_eq!(start_of(stat, None), Some(at(1_700_000_000)));
+        assert_eq!(start_of(stat, Some(at(1_699_000_000))), Some(at(1_699_000_000)), "set forward");
+        assert_eq!(start_of(stat, Some(at(1_700_000_001))), Some(at(1_700_000_000)), "set back");
+        assert_eq!(start_of("cpu 1 2 3\n", Some(at(1))), None);
+        assert!(started_at().unwrap() <= std::fs::metadata("/dev").unwrap().created().unwrap_or(SystemTime::now()));
+    }
 
     #[test]
     fn once_is_once_until_another_start_and_again_after_a_fault() {
