@@ -15,9 +15,10 @@ impl Repository {
     /// Removes them, where they are old enough.
     pub(crate) fn clear_litter(&self) -> Result<(), GitError> {
         let objects = self.common_dir().join("objects");
-        let packs = below(&objects.join("pack")).filter(|file| is_called(file, ".tmp-"));
+        let packs: Vec<PathBuf> = below(&objects.join("pack")).filter(|file| is_called(file, ".tmp-")).collect();
+        let of_the_dead = packs.iter().filter(|file| !is_at_work(file, &packs)).cloned();
         let loose = below(&objects).filter(|file| is_called(file, "tmp_object_git2_"));
-        for file in packs.chain(loose).filter(|file| is_old(file)) {
+        for file in of_the_dead.chain(loose).filter(|file| is_old(file)) {
             match std::fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(GitError::io(&file, error)),
                 _ => {}
@@ -35,7 +36,43 @@ fn is_called(file: &Path, beginning: &str) -> bool {
     file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(beginning))
 }
 
+/// Whether the repack that writes this `.tmp-<pid>-…` may be alive: a long one has files that it wrote hours ago. It is, if
+/// somebody has its number, or it has written something lately.
+fn is_at_work(file: &Path, packs: &[PathBuf]) -> bool {
+    let Some(pid) = repack_of(file) else { return false };
+    Path::new("/proc").join(pid).exists() || packs.iter().any(|other| repack_of(other) == Some(pid) && !is_old(other))
+}
+
+fn repack_of(file: &Path) -> Option<&str> {
+    file.file_name()?.to_str()?.strip_prefix(".tmp-")?.split('-').next().filter(|pid| !pid.is_empty())
+}
+
 fn is_old(file: &Path) -> bool {
     let modified = std::fs::symlink_metadata(file).and_then(|meta| meta.modified());
     modified.is_ok_and(|when| when.elapsed().is_ok_and(|age| age > OLD))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repack_that_may_be_alive_keeps_all_that_it_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, age: Duration| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            let modified = std::time::SystemTime::now() - age;
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+            path
+        };
+        let (old, nobody) = (OLD * 2, u32::MAX);
+        let files = [
+            file(&format!(".tmp-{}-pack-a.pack", std::process::id()), old),
+            file(&format!(".tmp-{nobody}-pack-b.pack"), old),
+            file(".tmp-9999999999-pack-c.pack", old),
+            file(".tmp-9999999999-pack-c.idx", Duration::ZERO),
+        ];
+        assert_eq!(files.each_ref().map(|file| is_at_work(file, &files)), [true, false, true, true]);
+    }
 }

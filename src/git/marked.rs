@@ -5,7 +5,7 @@
 //! a marked lock belongs to nobody who lives. Knows nothing of what is locked.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::GitError;
@@ -20,9 +20,18 @@ impl MarkedLock {
     /// Takes the lock at `at`. `mark` is a file to be written beside nothing of git's; its text says whose it is. A lock that a
     /// killed process left with that text is taken over.
     pub(super) fn take(at: &Path, mark: &Path, text: &[u8]) -> Result<Self, GitError> {
+        Self::take_by(at, mark, text, |mark, at| fs::hard_link(mark, at))
+    }
+
+    fn take_by(
+        at: &Path,
+        mark: &Path,
+        text: &[u8],
+        link: impl FnOnce(&Path, &Path) -> io::Result<()>,
+    ) -> Result<Self, GitError> {
         take_back(at, text)?;
         fs::write(mark, text).map_err(|source| GitError::io(mark, source))?;
-        match fs::hard_link(mark, at) {
+        match link(mark, at).or_else(|error| if has_no_links(&error) { written(at, text) } else { Err(error) }) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(GitError::Locked {
                 operation: format!("locking {}", at.with_extension("").display()),
                 detail: format!("{} is there: another git is at work, or was killed at work", at.display()),
@@ -48,6 +57,18 @@ impl Drop for MarkedLock {
             let _ = fs::remove_file(at);
         }
     }
+}
+
+/// What file systems say that have no hard links.
+fn has_no_links(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let codes = [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK];
+    codes.iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()))
+}
+
+/// Without links it is there before it says whose it is: killed in between, it is anybody's, as git's own would be.
+fn written(at: &Path, text: &[u8]) -> io::Result<()> {
+    fs::File::create_new(at)?.write_all(text)
 }
 
 /// Removes a lock that says `text`; leaves any other.
@@ -76,5 +97,23 @@ mod tests {
         assert!(at.exists());
         lock.release().unwrap();
         assert!(!at.exists());
+    }
+
+    #[test]
+    fn where_there_are_no_links_the_lock_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, mark) = (folder.path().join("index.lock"), folder.path().join("mark"));
+        let refuse = |number: i32| move |_: &Path, _: &Path| Err(io::Error::from_raw_os_error(number));
+        for number in [1, 31, 38, 95] {
+            let lock = MarkedLock::take_by(&at, &mark, b"ours", refuse(number)).unwrap();
+            assert_eq!(fs::read(&at).unwrap(), b"ours");
+            lock.release().unwrap();
+        }
+        fs::write(&at, "of somebody else").unwrap();
+        assert!(matches!(MarkedLock::take_by(&at, &mark, b"ours", refuse(1)), Err(GitError::Locked { .. })));
+        assert!(matches!(
+            MarkedLock::take_by(&folder.path().join("x"), &mark, b"ours", refuse(28)),
+            Err(GitError::Io { .. })
+        ));
     }
 }
