@@ -71,7 +71,7 @@ impl Pack {
         scratch_dir(staging).map_err(super::worktree::store)?;
         let files = ["pack", "idx"].map(|ending| format!("pack-{}.{ending}", self.name));
         for (file, bytes) in files.iter().zip([&self.pack, &self.index]) {
-            write_synced(&staging.join(file), bytes)?;
+            write_synced(&staging.join(file), bytes, AS_PACKS)?;
         }
         // The index last: a pack counts from when its index is there.
         for file in &files {
@@ -84,13 +84,16 @@ impl Pack {
     }
 }
 
+/// As git has its packs.
+const AS_PACKS: u32 = 0o444;
+
 /// Written whole and synced; its name is not.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+pub(super) fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<(), GitError> {
     let io = |source| GitError::io(path, source);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(io)?;
     file.write_all(bytes).map_err(io)?;
-    // As git has its packs. Not from the beginning: one that was left half written is written again.
-    file.set_permissions(Permissions::from_mode(0o444)).map_err(io)?;
+    // Not from the beginning: one that was left half written is written again.
+    file.set_permissions(Permissions::from_mode(mode)).map_err(io)?;
     file.sync_all().map_err(|error| GitError::NotSynced { path: path.to_owned(), reason: error.to_string() })
 }
 

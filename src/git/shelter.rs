@@ -68,7 +68,7 @@ impl Shelter {
     fn write_mark(&self, text: &[u8]) -> Result<(), GitError> {
         scratch_dir(&self.staging).map_err(store)?;
         let half = self.staging.join("keep");
-        write_synced(&half, text)?;
+        write_synced(&half, text, 0o600)?;
         fs::rename(&half, &self.mark).map_err(|source| GitError::io(&self.mark, source))?;
         sync_dir(self.mark.parent().unwrap_or(&self.mark)).map_err(store)
     }
