@@ -15,7 +15,7 @@ impl Repository {
     /// Removes them, where they are old enough.
     pub(crate) fn clear_litter(&self) -> Result<(), GitError> {
         let objects = self.common_dir().join("objects");
-        let packs: Vec<PathBuf> = below(&objects.join("pack")).filter(|file| is_called(file, ".tmp-")).collect();
+        let packs: Vec<PathBuf> = below(&objects.join("pack")).filter(|file| repack_of(file).is_some()).collect();
         let of_the_dead = packs.iter().filter(|file| !is_at_work(file, &packs)).cloned();
         let loose = below(&objects).filter(|file| is_called(file, "tmp_object_git2_"));
         for file in of_the_dead.chain(loose).filter(|file| is_old(file)) {
@@ -43,8 +43,10 @@ fn is_at_work(file: &Path, packs: &[PathBuf]) -> bool {
     Path::new("/proc").join(pid).exists() || packs.iter().any(|other| repack_of(other) == Some(pid) && !is_old(other))
 }
 
+/// The process that writes `.tmp-<pid>-pack-…`.
 fn repack_of(file: &Path) -> Option<&str> {
-    file.file_name()?.to_str()?.strip_prefix(".tmp-")?.split('-').next().filter(|pid| !pid.is_empty())
+    let (pid, rest) = file.file_name()?.to_str()?.strip_prefix(".tmp-")?.split_once('-')?;
+    (pid.parse::<u64>().is_ok() && rest.starts_with("pack-")).then_some(pid)
 }
 
 fn is_old(file: &Path) -> bool {

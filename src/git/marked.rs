@@ -68,7 +68,11 @@ fn has_no_links(error: &io::Error) -> bool {
 
 /// Without links it is there before it says whose it is: killed in between, it is anybody's, as git's own would be.
 fn written(at: &Path, text: &[u8]) -> io::Result<()> {
-    fs::File::create_new(at)?.write_all(text)
+    let written = fs::File::create_new(at)?.write_all(text);
+    if written.is_err() {
+        let _ = fs::remove_file(at);
+    }
+    written
 }
 
 /// Removes a lock that says `text`; leaves any other.
