@@ -167,6 +167,12 @@ impl TestRepo {
         checked(&[line], &self.command("sh", &self.root).args(["-c", line]).output().unwrap())
     }
 
+    /// Runs a line of `sh` in the worktree, whatever comes of it; `$WAVE` is the built program.
+    pub fn try_shell(&self, line: &str) -> Said {
+        let mut command = self.command("sh", &self.root);
+        said(&command.env("WAVE", env!("CARGO_BIN_EXE_git-wave")).args(["-c", line]).output().unwrap())
+    }
+
     /// Runs the built program in the worktree.
     pub fn wave(&self, args: &[&str]) -> Said {
         self.wave_in(&self.root, args)

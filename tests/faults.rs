@@ -1,0 +1,173 @@
+//! A machine that is short of something, or broken, for a whole run: what is said, and that `resume` finishes the work.
+//!
+//! Single calls that fail are `kill_matrix`'s. What needs root says aloud where it is skipped.
+#![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
+
+mod common;
+
+use common::TestRepo;
+use serde_json::json;
+
+/// A backlog of tickets that each add a file; the first does `first` before.
+fn backlog(repo: &TestRepo, count: usize, first: &str) {
+    let ticket = |n| {
+        let before = if n == 1 { first } else { "" };
+        json!({"id": format!("T{n}"), "run": format!("{before} echo {n} > f{n}")})
+    };
+    let tickets: Vec<_> = (1..=count).map(ticket).collect();
+    std::fs::write(repo.home().join("t.json"), json!({"version": 1, "ticket": tickets}).to_string()).unwrap();
+}
+
+fn assert_all_landed_once(repo: &TestRepo, count: usize) {
+    let mut subjects = repo.subjects("main");
+    subjects.sort();
+    let mut expected: Vec<String> = (1..=count).map(|n| format!("T{n}")).collect();
+    expected.push("begin".to_owned());
+    expected.sort();
+    assert_eq!(subjects, expected);
+    repo.assert_tidy();
+}
+
+#[test]
+fn a_run_that_is_short_of_descriptors_says_so_blames_no_ticket_and_is_resumed() {
+    const TICKETS: usize = 12;
+    let mut refused = 0;
+    for most in [12, 16, 20, 24, 32, 48, 96] {
+        let repo = TestRepo::new();
+        backlog(&repo, TICKETS, "");
+        let said = repo.try_shell(&format!("ulimit -n {most} && exec \"$WAVE\" run ../t.json -j 8"));
+        assert!(!said.stderr.contains("panicked"), "{most}: {}", said.stderr);
+        assert!(!said.stdout.contains("attempt 1 failed"), "{most}: a ticket is blamed\n{}", said.stdout);
+        if said.code != Some(0) {
+            refused += 1;
+            assert_eq!(said.code, Some(3), "{most}: {}\n{}", said.stdout, said.stderr);
+            assert!(said.stderr.contains("Too many open files"), "{most}: {}", said.stderr);
+            // Where nothing had begun there is nothing to resume.
+            repo.wave(&["resume"]).exits(0);
+            repo.wave(&["run", "../t.json", "--only", &missing(&repo, TICKETS)]);
+        }
+        assert_all_landed_once(&repo, TICKETS);
+    }
+    assert!(refused > 0, "no limit was low enough for anything");
+}
+
+/// Tickets that have not landed, for `--only`; one that has, where all have.
+fn missing(repo: &TestRepo, count: usize) -> String {
+    let landed = repo.subjects("main");
+    let missing: Vec<String> = (1..=count).map(|n| format!("T{n}")).filter(|id| !landed.contains(id)).collect();
+    if missing.is_empty() { "T1".to_owned() } else { missing.join(",") }
+}
+
+/// Why no mount can be made here, if so.
+fn no_mounts(repo: &TestRepo) -> bool {
+    let can = repo.try_shell("unshare -m mount -t tmpfs none .").code == Some(0);
+    if !can {
+        eprintln!("SKIPPED: no mount can be made here; that takes root");
+    }
+    !can
+}
+
+#[test]
+fn a_repository_that_cannot_be_written_to_is_named_and_can_be_looked_at() {
+    let repo = TestRepo::new();
+    if no_mounts(&repo) {
+        return;
+    }
+    backlog(&repo, 2, "");
+    let head = repo.candidate(&repo.git(&["rev-parse", "main"]), "x", &[("x", Some("x"))]);
+    repo.wave(&["queue", "add", "--ticket", "X", &head]).exits(0);
+    let before = repo.shell("find .git -type f | sort | xargs sha256sum");
+    let read_only = |command: &str| {
+        let mount = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\"";
+        repo.try_shell(&format!("unshare -m sh -c '{mount} && exec \"$WAVE\" {command}'"))
+    };
+    for command in ["run ../t.json", "queue add --ticket Y main", "queue process", "queue retry e1", "clean"] {
+        let said = read_only(command);
+        assert_eq!(said.code, Some(3), "{command}: {}\n{}", said.stdout, said.stderr);
+        assert!(said.stderr.contains("Read-only file system"), "{command}: {}", said.stderr);
+        assert!(said.stderr.contains("/repo"), "{command}: what is read-only is not named: {}", said.stderr);
+    }
+    for command in ["status", "queue list"] {
+        let said = read_only(command);
+        assert_eq!(said.code, Some(0), "{command}: {}\n{}", said.stdout, said.stderr);
+    }
+    assert_eq!(repo.shell("find .git -type f | sort | xargs sha256sum"), before);
+    repo.wave(&["queue", "process"]).exits(0);
+    assert_eq!(repo.subjects("main"), ["begin", "x"]);
+}
+
+#[test]
+fn a_run_on_a_disk_that_fills_up_stops_and_is_resumed_once_there_is_room() {
+    let repo = TestRepo::new();
+    if no_mounts(&repo) {
+        return;
+    }
+    let once = "[ -e ../../once ] || { touch ../../once; head -c 60000000 /dev/zero > ../../hog; };";
+    backlog(&repo, 6, once);
+    let script = "set -e
+        home=$(cd .. && pwd)
+        mkdir ../disk && mount -t tmpfs -o size=12m none ../disk
+        cp -a . ../disk/repo && cp ../t.json ../disk && cd ../disk/repo
+        code=0; \"$WAVE\" run ../t.json -j 2 2>\"$home/said\" || code=$?
+        [ $code = 0 ] || grep -q 'No space left on device' \"$home/said\"
+        echo full: $code
+        rm ../hog
+        \"$WAVE\" resume >\"$home/resumed\" 2>&1 || { cat \"$home/resumed\"; exit 9; }
+        git fsck --full --strict --no-dangling
+        git status --porcelain
+        git log --format=%s main | sort
+        ls ../repo.wave 2>/dev/null || true
+        git for-each-ref refs/wave/keep/";
+    std::fs::write(repo.home().join("script"), script).unwrap();
+    let said = repo.try_shell("unshare -m sh ../script").exits(0);
+    let lines: Vec<&str> = said.stdout.lines().skip_while(|line| !line.starts_with("full: ")).collect();
+    assert_eq!(lines, ["full: 3", "T1", "T2", "T3", "T4", "T5", "T6", "begin"], "{}\n{}", said.stdout, said.stderr);
+}
+
+/// The clock that jumps, built; none where there is no compiler.
+fn jumping_clock(repo: &TestRepo) -> Option<String> {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/clock.c");
+    let built = repo.home().join("clock.so");
+    let line = format!("cc -shared -fPIC -O1 -o '{}' '{}'", built.display(), source.display());
+    (repo.try_shell(&line).code == Some(0)).then(|| built.display().to_string())
+}
+
+#[test]
+fn a_clock_that_jumps_by_days_ends_no_worker_and_makes_nothing_wait() {
+    let repo = TestRepo::new();
+    let Some(clock) = jumping_clock(&repo) else {
+        return eprintln!("SKIPPED: there is no C compiler");
+    };
+    let jumps =
+        repo.try_shell(&format!("for n in 1 2 3 4 5 6; do LD_PRELOAD={clock} date +%s; sleep 0.15; done")).stdout;
+    let times: Vec<i64> = jumps.lines().map(|line| line.parse().unwrap()).collect();
+    if times.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 80_000) {
+        return eprintln!("SKIPPED: a preloaded clock is not heeded here");
+    }
+    let text = json!({"version": 1, "defaults": {"timeout": "60s"}, "ticket": [
+        // Fails once: the next attempt is told to wait a little.
+        {"id": "AGAIN", "run": "[ -e ../../tried ] || { touch ../../tried; exit 1; }; echo a > a"},
+        {"id": "LONG", "run": "sleep 1; echo l > l"},
+        {"id": "LATE", "run": "sleep 100", "timeout": "1s"},
+        {"id": "AFTER", "needs": ["AGAIN", "LONG"], "run": "echo b > b"},
+    ]});
+    std::fs::write(repo.home().join("t.json"), text.to_string()).unwrap();
+    let began = std::time::Instant::now();
+    let run = format!("LD_PRELOAD={clock} \"$WAVE\" --json run ../t.json -j 4 --max-attempts 2");
+    let said = repo.try_shell(&run).exits(1);
+    assert!(began.elapsed().as_secs() < 60, "something waited for a day: {:?}", began.elapsed());
+    let mut subjects = repo.subjects("main");
+    subjects.sort();
+    assert_eq!(subjects, ["AFTER", "AGAIN", "LONG", "begin"], "{}", said.stderr);
+    let report = said.json_lines().pop().unwrap()["report"].clone();
+    let seconds = report["metrics"]["wall_s"].as_f64().unwrap();
+    assert!((1.0..60.0).contains(&seconds), "the run took {seconds} s by the report");
+    for ticket in report["tickets"].as_array().unwrap() {
+        let seconds = ticket["seconds"].as_f64().unwrap_or_default();
+        assert!((0.0..60.0).contains(&seconds), "{ticket}");
+    }
+    // What was written by that clock is read by the true one.
+    repo.wave(&["status"]).exits(0);
+    repo.wave(&["resume"]);
+    repo.assert_tidy();
+}
