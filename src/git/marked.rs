@@ -14,6 +14,8 @@ use super::GitError;
 pub(super) struct MarkedLock {
     /// None once it has been let go of: from then on it is somebody else's.
     at: Option<PathBuf>,
+    /// What it says, as long as it is ours: somebody may have removed it, and another may have it now.
+    text: Vec<u8>,
 }
 
 impl MarkedLock {
@@ -37,16 +39,16 @@ impl MarkedLock {
                 detail: format!("{} is there: another git is at work, or was killed at work", at.display()),
             }),
             Err(source) => Err(GitError::io(at, source)),
-            Ok(()) => Ok(Self { at: Some(at.to_owned()) }),
+            Ok(()) => Ok(Self { at: Some(at.to_owned()), text: text.to_owned() }),
         }
     }
 
     pub(super) fn release(mut self) -> Result<(), GitError> {
-        if let Some(at) = &self.at {
-            fs::remove_file(at).map_err(|source| GitError::io(at, source))?;
+        let let_go = self.at.as_ref().map_or(Ok(()), |at| take_back(at, &self.text));
+        if let_go.is_ok() {
+            self.at = None;
         }
-        self.at = None;
-        Ok(())
+        let_go
     }
 }
 
@@ -54,7 +56,7 @@ impl Drop for MarkedLock {
     fn drop(&mut self) {
         // One that cannot be removed is taken over at the next try.
         if let Some(at) = &self.at {
-            let _ = fs::remove_file(at);
+            let _ = take_back(at, &self.text);
         }
     }
 }
@@ -101,6 +103,11 @@ mod tests {
         assert!(at.exists());
         lock.release().unwrap();
         assert!(!at.exists());
+        let lock = MarkedLock::take(&at, &mark, b"ours").unwrap();
+        fs::remove_file(&at).unwrap();
+        fs::write(&at, "of somebody who came after").unwrap();
+        lock.release().unwrap();
+        assert!(at.exists(), "what was removed and taken by another is the other's");
     }
 
     #[test]

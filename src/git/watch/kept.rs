@@ -97,18 +97,31 @@ impl Kept {
     /// Puts back what was there; what is there now goes into `aside`. Says so.
     pub(super) fn put_back(&mut self, aside: &Path) -> Result<String, GitError> {
         let io = |e| GitError::io(&self.path, e);
-        let kept_at = put_aside(&self.path, aside)?;
-        match &self.content {
-            Content::Nothing | Content::Other => {}
-            Content::Link(to) => symlink(to, &self.path).map_err(io)?,
+        let kept_at = match &self.content {
+            Content::Nothing | Content::Other => put_aside(&self.path, aside)?,
+            Content::Link(to) => {
+                let kept_at = put_aside(&self.path, aside)?;
+                symlink(to, &self.path).map_err(io)?;
+                kept_at
+            }
             Content::File { bytes, mode } => {
                 if let Some(folder) = self.path.parent() {
                     fs::create_dir_all(folder).map_err(io)?;
                 }
-                write_atomic(&self.path, bytes).map_err(crate::git::worktree::store)?;
-                fs::set_permissions(&self.path, Permissions::from_mode(*mode)).map_err(io)?;
+                // Ready before the other goes: a kill in between must not leave a repository without its configuration.
+                let ready = aside.join("ready");
+                fs::write(&ready, bytes).map_err(io)?;
+                fs::set_permissions(&ready, Permissions::from_mode(*mode)).map_err(io)?;
+                let kept_at = put_aside(&self.path, aside)?;
+                if fs::rename(&ready, &self.path).is_err() {
+                    // On another file system.
+                    write_atomic(&self.path, bytes).map_err(crate::git::worktree::store)?;
+                    fs::set_permissions(&self.path, Permissions::from_mode(*mode)).map_err(io)?;
+                    let _ = fs::remove_file(&ready);
+                }
+                kept_at
             }
-        }
+        };
         self.stamp = stamp(&self.path);
         let done = if self.content == Content::Nothing { "made" } else { "changed" };
         Ok(match kept_at {
