@@ -38,13 +38,15 @@ impl Pack {
     pub(super) fn of(objects: &[MadeObject]) -> Result<Self, GitError> {
         let count = u32::try_from(objects.len()).expect("a group makes fewer objects than a pack can hold");
         let mut pack = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat();
-        let mut deflate = Compress::new(Compression::fast(), true);
         let mut places = Vec::with_capacity(objects.len());
-        for object in objects {
-            let start = pack.len();
-            pack.extend(header(number_of(object.kind), object.bytes.len()));
-            deflated(&mut deflate, &object.bytes, &mut pack)?;
-            places.push(Place { id: object.id, offset: start as u64, crc: crc32fast::hash(&pack[start..]) });
+        for (part, ends) in entries(objects)? {
+            let mut begin = 0;
+            for end in ends {
+                let (id, offset) = (objects[places.len()].id, (pack.len() + begin) as u64);
+                places.push(Place { id, offset, crc: crc32fast::hash(&part[begin..end]) });
+                begin = end;
+            }
+            pack.extend(part);
         }
         let checksum = seal(&mut pack);
         places.sort_unstable_by_key(|place| place.id);
@@ -82,6 +84,37 @@ impl Pack {
         let _ = std::fs::remove_dir(staging);
         sync_dir(store).map_err(|error| GitError::NotSynced { path: store.to_owned(), reason: error.to_string() })
     }
+}
+
+/// Entries of a pack one after another, and where each of them ends.
+type Entries = (Vec<u8>, Vec<usize>);
+
+/// Objects as entries of a pack, in their order. Where there are many, the processors share the work.
+fn entries(objects: &[MadeObject]) -> Result<Vec<Entries>, GitError> {
+    /// Fewer bytes are compressed sooner than a thread is started.
+    const MANY: usize = 1 << 17;
+    let plain: Vec<(ObjectType, &[u8])> = objects.iter().map(|object| (object.kind, &*object.bytes)).collect();
+    let is_worth_it = plain.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > MANY;
+    let threads = if is_worth_it { std::thread::available_parallelism().map_or(1, |all| all.get().min(8)) } else { 1 };
+    if threads == 1 {
+        return Ok(vec![compressed(&plain)?]);
+    }
+    std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            plain.chunks(plain.len().div_ceil(threads)).map(|part| scope.spawn(|| compressed(part))).collect();
+        parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
+fn compressed(objects: &[(ObjectType, &[u8])]) -> Result<Entries, GitError> {
+    let mut deflate = Compress::new(Compression::fast(), true);
+    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(objects.len()));
+    for (kind, content) in objects {
+        bytes.extend(header(number_of(*kind), content.len()));
+        deflated(&mut deflate, content, &mut bytes)?;
+        ends.push(bytes.len());
+    }
+    Ok((bytes, ends))
 }
 
 /// As git has its packs.
