@@ -93,8 +93,10 @@ type Entries = (Vec<u8>, Vec<usize>);
 fn entries(objects: &[MadeObject]) -> Result<Vec<Entries>, GitError> {
     /// Fewer bytes are compressed sooner than a thread is started.
     const MANY: usize = 1 << 17;
+    let is_tree = |object: &&MadeObject| object.kind == ObjectType::Tree;
     let plain: Vec<(ObjectType, &[u8])> = objects.iter().map(|object| (object.kind, &*object.bytes)).collect();
-    let is_worth_it = plain.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > MANY;
+    let to_compress = objects.iter().filter(|object| !is_tree(object)).map(|object| object.bytes.len());
+    let is_worth_it = to_compress.sum::<usize>() > MANY;
     let threads = if is_worth_it { std::thread::available_parallelism().map_or(1, |all| all.get().min(8)) } else { 1 };
     if threads == 1 {
         return Ok(vec![compressed(&plain)?]);
@@ -106,12 +108,14 @@ fn entries(objects: &[MadeObject]) -> Result<Vec<Entries>, GitError> {
     })
 }
 
+/// Trees are mostly ids, which nothing makes shorter: to try took as long as all the rest of a landing. Git finds the deltas
+/// between them when packs are folded.
 fn compressed(objects: &[(ObjectType, &[u8])]) -> Result<Entries, GitError> {
-    let mut deflate = Compress::new(Compression::fast(), true);
+    let [mut fast, mut none] = [Compression::fast(), Compression::none()].map(|level| Compress::new(level, true));
     let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(objects.len()));
     for (kind, content) in objects {
         bytes.extend(header(number_of(*kind), content.len()));
-        deflated(&mut deflate, content, &mut bytes)?;
+        deflated(if *kind == ObjectType::Tree { &mut none } else { &mut fast }, content, &mut bytes)?;
         ends.push(bytes.len());
     }
     Ok((bytes, ends))

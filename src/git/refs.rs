@@ -2,7 +2,7 @@
 //!
 //! Moves no branch: that is the landing's compare-and-swap. Knows nothing of why a commit is held.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -133,16 +133,20 @@ impl Repository {
         if let Some(git) = self.plumbing() {
             return git.release_all(holds);
         }
-        // Most have never been: an entry that lands at once was not rescued.
         let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
         let packed: BTreeSet<&str> = packed.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
-        let is_file = |name: &str| std::fs::symlink_metadata(self.common_dir().join(name)).is_ok();
-        let standing = holds.iter().filter(|hold| packed.contains(hold.name.as_str()) || is_file(&hold.name));
+        let mut folders = BTreeMap::new();
         let repo = self.open()?;
-        let going: Vec<&Hold> = standing.filter(|hold| is_to_go(&repo, hold)).collect();
+        let going: Vec<&Hold> = holds
+            .iter()
+            .filter(|hold| {
+                hold.only_at.is_none() || packed.contains(hold.name.as_str()) || self.is_loose(&hold.name, &mut folders)
+            })
+            .filter(|hold| is_to_go(&repo, hold))
+            .collect();
         self.unpack_refs(&going.iter().map(|hold| hold.name.as_str()).collect())?;
         let (any, at_one): (Vec<&Hold>, Vec<&Hold>) = going.into_iter().partition(|hold| hold.only_at.is_none());
-        let has_logs = is_file(&format!("logs/{OURS}"));
+        let has_logs = self.is_there(&format!("logs/{OURS}"));
         for hold in any {
             self.unlink(&hold.name)?;
             if has_logs {
@@ -155,6 +159,17 @@ impl Repository {
             })?;
         }
         Ok(())
+    }
+
+    /// Whether a ref is a file; `folders` are those that were looked at. Most holds have never been: an entry that lands at once
+    /// was not rescued, and most runs rescue nothing.
+    fn is_loose<'n>(&self, name: &'n str, folders: &mut BTreeMap<&'n str, bool>) -> bool {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        *folders.entry(folder).or_insert_with(|| self.is_there(folder)) && self.is_there(name)
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        std::fs::symlink_metadata(self.common_dir().join(name)).is_ok()
     }
 
     /// Takes a ref of ours that is a file, whatever it says: by its name alone, since a landing lets go of as many as it
