@@ -134,7 +134,7 @@ impl Repository {
             return git.release_all(holds);
         }
         // Most have never been: an entry that lands at once was not rescued.
-        let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
+        let packed = self.packed_text();
         let packed: BTreeSet<&str> = packed.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
         let is_file = |name: &str| std::fs::symlink_metadata(self.common_dir().join(name)).is_ok();
         let standing = holds.iter().filter(|hold| packed.contains(hold.name.as_str()) || is_file(&hold.name));
@@ -176,13 +176,19 @@ impl Repository {
         } else {
             let found = std::fs::read_dir(self.common_dir().join(folder)).into_iter().flatten().flatten();
             let files = found.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-            let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
+            let packed = self.packed_text();
             let packed = packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(folder));
             let names = files.filter_map(|entry| entry.file_name().into_string().ok());
             names.chain(packed.map(str::to_owned)).collect()
         };
         names.retain(|name| !name.contains('/') && !name.ends_with(".lock"));
         Ok(names)
+    }
+
+    /// What `packed-refs` says. Other people's names need not be UTF-8; ours are.
+    fn packed_text(&self) -> String {
+        let bytes = std::fs::read(self.common_dir().join("packed-refs")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Every ref of ours whose name begins with `prefix`, sorted by name.
