@@ -229,6 +229,28 @@ fn what_lay_in_the_store_before_git_merged_is_landed_whole() {
     }
 }
 
+/// More objects are made before git is asked than it is shown one by one.
+#[test]
+fn a_merge_after_many_others_of_its_group_lands() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let folders: Vec<String> = (0..70).map(|n| format!("many/{n}")).collect();
+    folders.iter().for_each(|folder| repo.write(&format!("{folder}/there"), "x"));
+    let (_, merged, _) = to_be_merged_by_git(&repo);
+    let base = repo.git(&["merge-base", "main", &merged]);
+    let added: Vec<String> = folders.iter().map(|folder| format!("{folder}/theirs")).collect();
+    let added: Vec<(&str, Option<&str>)> = added.iter().map(|path| (path.as_str(), Some("y"))).collect();
+    let many = repo.candidate(&base, "many", &added);
+    folders.iter().for_each(|folder| repo.write(&format!("{folder}/ours"), folder));
+    repo.commit("in every folder");
+    repo.git(&["switch", "-q", "--detach"]);
+    add(&repo, "many", &many, &[]);
+    add(&repo, "merged", &merged, &[]);
+    let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(0).json_lines();
+    let by: Vec<&str> = said.iter().map(|line| line["landed_by"].as_str().unwrap()).collect();
+    assert_eq!(by, ["overlay", "merge"], "{said:?}");
+    repo.assert_tidy();
+}
+
 #[test]
 fn a_conflict_that_git_only_tells_is_one_with_the_paths_it_tells() {
     for kind in [Kind::Ordinary, Kind::Reftable] {
