@@ -4,6 +4,7 @@
 //! Knows nothing of what the objects are for.
 
 use std::fs::{OpenOptions, Permissions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -48,7 +49,7 @@ impl Pack {
         }
         let checksum = seal(&mut pack);
         places.sort_unstable_by_key(|place| place.id);
-        Ok(Self { name: hex(&checksum), index: index(&places, &checksum), pack })
+        Ok(Self { name: fresh_name(&checksum), index: index(&places, &checksum), pack })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -82,6 +83,15 @@ impl Pack {
         let _ = std::fs::remove_dir(staging);
         sync_dir(store).map_err(|error| GitError::NotSynced { path: store.to_owned(), reason: error.to_string() })
     }
+}
+
+/// A name that no pack has had, not even one of the same objects: somebody's repack may have listed that where nobody kept it,
+/// and removes by name whatever stands there when it is done.
+fn fresh_name(checksum: &[u8; 20]) -> String {
+    let mut name = Sha1::new();
+    name.update(checksum);
+    (0..2).for_each(|part| name.update(RandomState::new().hash_one((part, std::process::id())).to_be_bytes()));
+    hex(&name.finalize())
 }
 
 /// Written whole and synced; its name is not.
