@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{Kind, TestRepo};
 use serde_json::Value;
 
@@ -155,7 +157,7 @@ fn ten_branches_land_from_a_shell_loop_as_the_readme_has_it() {
         section.lines().skip_while(|line| !line.starts_with("    ")).take_while(|line| line.starts_with("    "));
     let script = lines.collect::<Vec<_>>().join("\n");
     assert!(script.contains("queue add") && script.contains("queue process"), "{script}");
-    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_git-wave")).parent().unwrap().to_str().unwrap().to_owned();
+    let bin = Path::new(env!("CARGO_BIN_EXE_git-wave")).parent().unwrap().to_str().unwrap().to_owned();
     repo.shell(&format!("PATH='{bin}':$PATH\n{script}"));
     let mut subjects = repo.subjects("main");
     subjects.sort();
@@ -229,6 +231,28 @@ fn what_lay_in_the_store_before_git_merged_is_landed_whole() {
     }
 }
 
+/// More objects are made before git is asked than it is shown one by one.
+#[test]
+fn a_merge_after_many_others_of_its_group_lands() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let folders: Vec<String> = (0..70).map(|n| format!("many/{n}")).collect();
+    folders.iter().for_each(|folder| repo.write(&format!("{folder}/there"), "x"));
+    let (_, merged, _) = to_be_merged_by_git(&repo);
+    let base = repo.git(&["merge-base", "main", &merged]);
+    let added: Vec<String> = folders.iter().map(|folder| format!("{folder}/theirs")).collect();
+    let added: Vec<(&str, Option<&str>)> = added.iter().map(|path| (path.as_str(), Some("y"))).collect();
+    let many = repo.candidate(&base, "many", &added);
+    folders.iter().for_each(|folder| repo.write(&format!("{folder}/ours"), folder));
+    repo.commit("in every folder");
+    repo.git(&["switch", "-q", "--detach"]);
+    add(&repo, "many", &many, &[]);
+    add(&repo, "merged", &merged, &[]);
+    let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(0).json_lines();
+    let by: Vec<&str> = said.iter().map(|line| line["landed_by"].as_str().unwrap()).collect();
+    assert_eq!(by, ["overlay", "merge"], "{said:?}");
+    repo.assert_tidy();
+}
+
 #[test]
 fn a_conflict_that_git_only_tells_is_one_with_the_paths_it_tells() {
     for kind in [Kind::Ordinary, Kind::Reftable] {
@@ -271,6 +295,27 @@ fn a_repack_in_the_middle_of_a_landing_takes_nothing_of_it() {
     assert!(repo.home().join("packed").exists(), "the hook did not run");
     let left = repo.shell("ls .git/objects/pack | grep keep || true");
     assert_eq!(left, "", "what is kept by a `.keep` is never collected");
+    repo.assert_tidy();
+}
+
+#[test]
+fn a_repack_that_began_between_two_tries_takes_nothing_of_the_second() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.git(&["switch", "-q", "--detach"]);
+    add(&repo, "T-1", &repo.candidate(&base, "T-1", &[("a", Some("x"))]), &[]);
+    repo.write(".git/hooks/reference-transaction", "#!/bin/sh\n! grep -q refs/heads/main\n");
+    repo.shell("chmod +x .git/hooks/reference-transaction");
+    repo.wave(&["queue", "process", "--onto", "main"]).exits(1);
+    // What a repack finds redundant it lists first, and removes when all the rest is done.
+    let listed = repo.shell("ls -d $PWD/.git/objects/pack/pack-*.pack");
+    std::fs::remove_file(repo.path(".git/hooks/reference-transaction")).unwrap();
+    repo.wave(&["queue", "retry", "e1"]).exits(0);
+    repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+    for pack in listed.lines() {
+        ["idx", "pack"].iter().for_each(|ending| std::fs::remove_file(Path::new(pack).with_extension(ending)).unwrap());
+    }
+    assert_eq!(repo.git(&["show", "main:a"]), "x");
     repo.assert_tidy();
 }
 

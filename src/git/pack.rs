@@ -4,6 +4,7 @@
 //! Knows nothing of what the objects are for.
 
 use std::fs::{OpenOptions, Permissions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -38,19 +39,20 @@ impl Pack {
     pub(super) fn of(objects: &[MadeObject]) -> Result<Self, GitError> {
         let count = u32::try_from(objects.len()).expect("a group makes fewer objects than a pack can hold");
         let mut pack = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat();
+        // Trees are mostly ids, which nothing makes shorter: to try took as long as all the rest of a landing. Git finds the
+        // deltas between them when packs are folded.
+        let [mut fast, mut none] = [Compression::fast(), Compression::none()].map(|level| Compress::new(level, true));
         let mut places = Vec::with_capacity(objects.len());
-        for (part, ends) in entries(objects)? {
-            let mut begin = 0;
-            for end in ends {
-                let (id, offset) = (objects[places.len()].id, (pack.len() + begin) as u64);
-                places.push(Place { id, offset, crc: crc32fast::hash(&part[begin..end]) });
-                begin = end;
-            }
-            pack.extend(part);
+        for object in objects {
+            let start = pack.len();
+            pack.extend(header(number_of(object.kind), object.bytes.len()));
+            let deflate = if object.kind == ObjectType::Tree { &mut none } else { &mut fast };
+            deflated(deflate, &object.bytes, &mut pack)?;
+            places.push(Place { id: object.id, offset: start as u64, crc: crc32fast::hash(&pack[start..]) });
         }
         let checksum = seal(&mut pack);
         places.sort_unstable_by_key(|place| place.id);
-        Ok(Self { name: hex(&checksum), index: index(&places, &checksum), pack })
+        Ok(Self { name: fresh_name(&checksum), index: index(&places, &checksum), pack })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -86,39 +88,13 @@ impl Pack {
     }
 }
 
-/// Entries of a pack one after another, and where each of them ends.
-type Entries = (Vec<u8>, Vec<usize>);
-
-/// Objects as entries of a pack, in their order. Where there are many, the processors share the work.
-fn entries(objects: &[MadeObject]) -> Result<Vec<Entries>, GitError> {
-    /// Fewer bytes are compressed sooner than a thread is started.
-    const MANY: usize = 1 << 17;
-    let is_tree = |object: &&MadeObject| object.kind == ObjectType::Tree;
-    let plain: Vec<(ObjectType, &[u8])> = objects.iter().map(|object| (object.kind, &*object.bytes)).collect();
-    let to_compress = objects.iter().filter(|object| !is_tree(object)).map(|object| object.bytes.len());
-    let is_worth_it = to_compress.sum::<usize>() > MANY;
-    let threads = if is_worth_it { std::thread::available_parallelism().map_or(1, |all| all.get().min(8)) } else { 1 };
-    if threads == 1 {
-        return Ok(vec![compressed(&plain)?]);
-    }
-    std::thread::scope(|scope| {
-        let parts: Vec<_> =
-            plain.chunks(plain.len().div_ceil(threads)).map(|part| scope.spawn(|| compressed(part))).collect();
-        parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    })
-}
-
-/// Trees are mostly ids, which nothing makes shorter: to try took as long as all the rest of a landing. Git finds the deltas
-/// between them when packs are folded.
-fn compressed(objects: &[(ObjectType, &[u8])]) -> Result<Entries, GitError> {
-    let [mut fast, mut none] = [Compression::fast(), Compression::none()].map(|level| Compress::new(level, true));
-    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(objects.len()));
-    for (kind, content) in objects {
-        bytes.extend(header(number_of(*kind), content.len()));
-        deflated(if *kind == ObjectType::Tree { &mut none } else { &mut fast }, content, &mut bytes)?;
-        ends.push(bytes.len());
-    }
-    Ok((bytes, ends))
+/// A name that no pack has had, not even one of the same objects: somebody's repack may have listed that where nobody kept it,
+/// and removes by name whatever stands there when it is done.
+fn fresh_name(checksum: &[u8; 20]) -> String {
+    let mut name = Sha1::new();
+    name.update(checksum);
+    (0..2).for_each(|part| name.update(RandomState::new().hash_one((part, std::process::id())).to_be_bytes()));
+    hex(&name.finalize())
 }
 
 /// As git has its packs.

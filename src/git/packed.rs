@@ -149,6 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn a_hold_that_is_packed_beside_a_name_that_is_not_utf8_goes_too() {
+        let (folder, repo) = with_packed_hold();
+        let packed = folder.path().join("packed-refs");
+        let text = fs::read(&packed).unwrap();
+        let main = String::from_utf8_lossy(&text)
+            .lines()
+            .find_map(|line| line.strip_suffix(" refs/heads/main"))
+            .map(str::to_owned);
+        let foreign = [main.unwrap().as_bytes(), b" refs/heads/\xe9\n"].concat();
+        // Where it belongs in git's order: after `main`, before ours.
+        let at = text.windows(11).position(|bytes| bytes == b"refs/wave/k").unwrap() - 41;
+        fs::write(&packed, [&text[..at], &foreign, &text[at..]].concat()).unwrap();
+        assert!(repo.standing_in("refs/wave/keep/").unwrap().contains("e1"));
+        repo.release(HOLD).unwrap();
+        assert_eq!(repo.standing_in("refs/wave/keep/").unwrap(), BTreeSet::new());
+        assert_eq!(fs::read(&packed).unwrap(), [&text[..at], &foreign].concat());
+    }
+
+    #[test]
     fn exactly_the_named_refs_go_with_their_peeled_lines() {
         let one = |name| BTreeSet::from([name]);
         let text = b"# pack-refs with: peeled fully-peeled sorted \n1 refs/heads/\xe9\n2 refs/wave/keep/e1\n^3\n4 refs/wave/keep/e11\n^5\n";

@@ -26,7 +26,8 @@ impl Quarantine {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let name = format!("objects.{}.{}", std::process::id(), OPENED.fetch_add(1, Ordering::Relaxed));
         let quarantine = Self { folder: staging.join(name), store: common.join("objects") };
-        scratch_dir(&quarantine.folder).map_err(worktree::store)?;
+        // libgit2 never finds a pack where there was no folder for packs when it was told of the store.
+        scratch_dir(&quarantine.folder.join("pack")).map_err(worktree::store)?;
         Ok(quarantine)
     }
 

@@ -133,7 +133,7 @@ impl Repository {
         if let Some(git) = self.plumbing() {
             return git.release_all(holds);
         }
-        let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
+        let packed = self.packed_text();
         let packed: BTreeSet<&str> = packed.lines().filter_map(|line| Some(line.split_once(' ')?.1)).collect();
         let mut folders = BTreeMap::new();
         let repo = self.open()?;
@@ -191,13 +191,19 @@ impl Repository {
         } else {
             let found = std::fs::read_dir(self.common_dir().join(folder)).into_iter().flatten().flatten();
             let files = found.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-            let packed = std::fs::read_to_string(self.common_dir().join("packed-refs")).unwrap_or_default();
+            let packed = self.packed_text();
             let packed = packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(folder));
             let names = files.filter_map(|entry| entry.file_name().into_string().ok());
             names.chain(packed.map(str::to_owned)).collect()
         };
         names.retain(|name| !name.contains('/') && !name.ends_with(".lock"));
         Ok(names)
+    }
+
+    /// What `packed-refs` says. Other people's names need not be UTF-8; ours are.
+    fn packed_text(&self) -> String {
+        let bytes = std::fs::read(self.common_dir().join("packed-refs")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Every ref of ours whose name begins with `prefix`, sorted by name.

@@ -37,8 +37,6 @@ impl Shelter {
         fs::create_dir_all(&self.packs).map_err(|source| GitError::io(&self.packs, source))?;
         let keep = self.packs.join(format!("pack-{pack}.keep"));
         match fs::hard_link(&self.mark, &keep) {
-            // The same pack was left there by a kill; or somebody keeps it for good, which serves as well.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             // A file system without links.
             Err(_) => fs::write(&keep, &text).map_err(|source| GitError::io(&keep, source)),
             Ok(()) => Ok(()),
