@@ -48,13 +48,13 @@ pub fn private_dir(path: &Path) -> Result<(), StoreError> {
 /// A folder of state for what need not outlive a crash: [`state_dir`], not durable. Others may be taking the empty folder
 /// above it away meanwhile.
 pub fn scratch_dir(path: &Path) -> Result<(), StoreError> {
-    const TRIES: u32 = 100;
+    const TRIES: u32 = 10_000;
     for last in (0..TRIES).rev() {
         if is_ours(path)? {
             break;
         }
         match DirBuilder::new().mode(PRIVATE).recursive(true).create(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && last > 0 => {}
+            Err(error) if error.kind() == ErrorKind::NotFound && last > 0 => std::thread::yield_now(),
             made => return made.map_err(StoreError::io(path)),
         }
     }
