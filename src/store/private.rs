@@ -54,7 +54,10 @@ pub fn scratch_dir(path: &Path) -> Result<(), StoreError> {
             break;
         }
         match DirBuilder::new().mode(PRIVATE).recursive(true).create(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && last > 0 => std::thread::yield_now(),
+            // Either it was taken away when it was to be made, or when it was to be looked at.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) && last > 0 => {
+                std::thread::yield_now();
+            }
             made => return made.map_err(StoreError::io(path)),
         }
     }
