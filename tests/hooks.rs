@@ -54,6 +54,27 @@ fn the_guard_of_refs_sees_a_landing_as_it_sees_gits_own_update() {
 }
 
 #[test]
+fn a_landing_that_somebody_built_on_before_we_knew_of_it_has_landed() {
+    let repo = TestRepo::new();
+    repo.git(&["switch", "-q", "--detach"]);
+    let head = repo.candidate("main", "T-1", &[("a", Some("x\n"))]);
+    repo.wave(&["queue", "add", "--ticket", "T-1", "--onto", "main", &head]).exits(0);
+    // Git has moved the branch; somebody commits on that, and git is ended before it can say so.
+    let script = format!(
+        "[ \"$1\" = committed ] && grep -q refs/heads/main || exit 0\nrm \"$0\"; git=$PPID\n\
+         unset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\ncd '{}'\n\
+         git update-ref refs/heads/main $(git -c user.name=P -c user.email=p@example.com commit-tree -p main -m on main^{{tree}})\n\
+         kill -9 $git",
+        repo.root().display()
+    );
+    repo.hook(GUARD, &script);
+    let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(0).json_lines();
+    assert_eq!(said.iter().map(|line| line["state"].as_str().unwrap()).collect::<Vec<_>>(), ["landed"]);
+    assert_eq!(said[0]["commit"], repo.git(&["rev-parse", "main^"]).as_str());
+    repo.assert_tidy();
+}
+
+#[test]
 fn a_veto_fails_the_entry_that_is_meant_with_the_guards_own_words() {
     let repo = TestRepo::new();
     for ticket in ["good", "bad", "fine"] {

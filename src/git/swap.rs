@@ -149,9 +149,14 @@ impl Session {
             // could not be synced is not acknowledged, and not synced again here: recovery judges it.
             Err(error) if error.names_sync() => Err(error),
             Err(error) => match self.tip(to.target) {
-                Ok(Some(tip)) if tip == *to.new => self.folder.sync_objects().map(|()| Swap::Done),
                 Ok(Some(tip)) if tip == *to.old => Err(error),
-                Ok(_) => Ok(Swap::Lost),
+                // Somebody may have built on it already.
+                Ok(Some(tip)) => match self.is_ancestor(to.new, &tip) {
+                    Ok(true) => self.folder.sync_objects().map(|()| Swap::Done),
+                    Ok(false) => Ok(Swap::Lost),
+                    Err(_) => Err(error),
+                },
+                Ok(None) => Ok(Swap::Lost),
                 Err(_) => Err(error),
             },
             done => done,
