@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
+#[path = "faults/days.rs"]
+mod days;
 
 use common::TestRepo;
 use serde_json::json;
@@ -122,52 +124,4 @@ fn a_run_on_a_disk_that_fills_up_stops_and_is_resumed_once_there_is_room() {
     let said = repo.try_shell("unshare -m sh ../script").exits(0);
     let lines: Vec<&str> = said.stdout.lines().skip_while(|line| !line.starts_with("full: ")).collect();
     assert_eq!(lines, ["full: 3", "T1", "T2", "T3", "T4", "T5", "T6", "begin"], "{}\n{}", said.stdout, said.stderr);
-}
-
-/// The clock that jumps, built; none where there is no compiler.
-fn jumping_clock(repo: &TestRepo) -> Option<String> {
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/clock.c");
-    let built = repo.home().join("clock.so");
-    let line = format!("cc -shared -fPIC -O1 -o '{}' '{}'", built.display(), source.display());
-    (repo.try_shell(&line).code == Some(0)).then(|| built.display().to_string())
-}
-
-#[test]
-fn a_clock_that_jumps_by_days_ends_no_worker_and_makes_nothing_wait() {
-    let repo = TestRepo::new();
-    let Some(clock) = jumping_clock(&repo) else {
-        return eprintln!("SKIPPED: there is no C compiler");
-    };
-    let jumps =
-        repo.try_shell(&format!("for n in 1 2 3 4 5 6; do LD_PRELOAD={clock} date +%s; sleep 0.15; done")).stdout;
-    let times: Vec<i64> = jumps.lines().map(|line| line.parse().unwrap()).collect();
-    if times.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 80_000) {
-        return eprintln!("SKIPPED: a preloaded clock is not heeded here");
-    }
-    let text = json!({"version": 1, "defaults": {"timeout": "60s"}, "ticket": [
-        // Fails once: the next attempt is told to wait a little.
-        {"id": "AGAIN", "run": "[ -e ../../tried ] || { touch ../../tried; exit 1; }; echo a > a"},
-        {"id": "LONG", "run": "sleep 1; echo l > l"},
-        {"id": "LATE", "run": "sleep 100", "timeout": "1s"},
-        {"id": "AFTER", "needs": ["AGAIN", "LONG"], "run": "echo b > b"},
-    ]});
-    std::fs::write(repo.home().join("t.json"), text.to_string()).unwrap();
-    let began = std::time::Instant::now();
-    let run = format!("LD_PRELOAD={clock} \"$WAVE\" --json run ../t.json -j 4 --max-attempts 2");
-    let said = repo.try_shell(&run).exits(1);
-    assert!(began.elapsed().as_secs() < 60, "something waited for a day: {:?}", began.elapsed());
-    let mut subjects = repo.subjects("main");
-    subjects.sort();
-    assert_eq!(subjects, ["AFTER", "AGAIN", "LONG", "begin"], "{}", said.stderr);
-    let report = said.json_lines().pop().unwrap()["report"].clone();
-    let seconds = report["metrics"]["wall_s"].as_f64().unwrap();
-    assert!((1.0..60.0).contains(&seconds), "the run took {seconds} s by the report");
-    for ticket in report["tickets"].as_array().unwrap() {
-        let seconds = ticket["seconds"].as_f64().unwrap_or_default();
-        assert!((0.0..60.0).contains(&seconds), "{ticket}");
-    }
-    // What was written by that clock is read by the true one.
-    repo.wave(&["status"]).exits(0);
-    repo.wave(&["resume"]);
-    repo.assert_tidy();
 }
