@@ -6,6 +6,8 @@
 mod common;
 #[path = "faults/days.rs"]
 mod days;
+#[path = "faults/rot.rs"]
+mod rot;
 
 use common::TestRepo;
 use serde_json::json;

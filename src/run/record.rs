@@ -301,6 +301,7 @@ pub(crate) struct EventLog {
     journal: Journal<Recorded>,
     next: u64,
     clock: Clock,
+    cut: Option<String>,
 }
 
 /// Whether an event must outlive a power cut before anything follows from it.
@@ -315,7 +316,13 @@ impl EventLog {
     pub(crate) fn open(record: &RunRecord) -> Result<(Self, Vec<Recorded>), RecordError> {
         let opened = Journal::open(&record.events_path())?;
         let next = opened.records.last().map_or(1, |last: &Recorded| last.seq + 1);
-        Ok((Self { journal: opened.journal, next, clock: Clock::start() }, opened.records))
+        let log = Self { journal: opened.journal, next, clock: Clock::start(), cut: opened.warning };
+        Ok((log, opened.records))
+    }
+
+    /// What is to be said of a torn tail that was cut, once.
+    pub(crate) fn take_warning(&mut self) -> Option<Event> {
+        self.cut.take().map(|message| Event::Warning { ticket: None, message })
     }
 
     pub(crate) fn record(&mut self, event: Event) -> Result<Recorded, RecordError> {
