@@ -6,6 +6,8 @@
 mod common;
 #[path = "faults/days.rs"]
 mod days;
+#[path = "faults/numbers.rs"]
+mod numbers;
 #[path = "faults/rot.rs"]
 mod rot;
 
@@ -20,6 +22,24 @@ fn backlog(repo: &TestRepo, count: usize, first: &str) {
     };
     let tickets: Vec<_> = (1..=count).map(ticket).collect();
     std::fs::write(repo.home().join("t.json"), json!({"version": 1, "ticket": tickets}).to_string()).unwrap();
+}
+
+/// A worker that says that it is at work, and waits until it is released.
+const HELD: &str = "echo at > ../../at; while ! [ -e ../../go ]; do sleep 0.02; done; echo h > h";
+
+fn release(repo: &TestRepo) {
+    std::fs::write(repo.home().join("go"), "").unwrap();
+}
+
+/// A run that was killed when its first ticket, `A`, had landed and its second was at work.
+fn killed_run(repo: &TestRepo) {
+    let tickets = json!([{"id": "A", "run": "echo a > a"}, {"id": "HELD", "needs": ["A"], "run": HELD}]);
+    std::fs::write(repo.home().join("t.json"), json!({"version": 1, "ticket": tickets}).to_string()).unwrap();
+    let mut run = repo.wave_command(repo.root(), &["run", "../t.json"]);
+    let mut run = run.stdout(std::process::Stdio::null()).spawn().unwrap();
+    common::workers::marker(&repo.home().join("at"));
+    run.kill().unwrap();
+    run.wait().unwrap();
 }
 
 fn assert_all_landed_once(repo: &TestRepo, count: usize) {

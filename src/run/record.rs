@@ -239,14 +239,14 @@ impl RunRecord {
         format!("refs/wave/rescue/{}/{}.attempt-", self.id, ticket.slug())
     }
 
-    /// Whether a runner holds it now, and which.
+    /// Which runner holds it now, if that could write itself down.
     pub fn holder(&self) -> Result<Option<Holder>, RecordError> {
         Ok(FileLock::holder(&self.lock_path())?)
     }
 
     /// Whether a runner holds it now.
     pub fn is_alive(&self) -> Result<bool, RecordError> {
-        Ok(self.holder()?.is_some())
+        Ok(FileLock::is_held(&self.lock_path())?)
     }
 
     /// Held by the runner; before anything is written into the folder, it must be ours all through.

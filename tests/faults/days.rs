@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::TestRepo;
 use crate::common::workers::marker;
+use crate::{HELD, release};
 
 /// The clock, built: none where it cannot be had, which is said.
 fn clock(repo: &TestRepo) -> Option<String> {
@@ -68,12 +69,11 @@ fn a_clock_that_is_set_back_by_days_hides_no_run_and_its_resume_goes_on_in_order
         std::fs::write(repo.home().join(name), text).unwrap();
     };
     write("first.json", json!([{"id": "FIRST", "run": "echo f > f"}]));
-    let held = "echo at > ../../at; while ! [ -e ../../go ]; do sleep 0.02; done; echo h > h";
     write(
         "second.json",
         json!([
             {"id": "BEFORE", "run": "echo b > b"},
-            {"id": "HELD", "needs": ["BEFORE"], "run": held},
+            {"id": "HELD", "needs": ["BEFORE"], "run": HELD},
             {"id": "AFTER", "needs": ["HELD"], "run": "echo a > a"},
         ]),
     );
@@ -93,7 +93,7 @@ fn a_clock_that_is_set_back_by_days_hides_no_run_and_its_resume_goes_on_in_order
         status["tickets"].as_array().unwrap().iter().map(|ticket| ticket["id"].as_str().unwrap()).collect();
     assert_eq!(in_it, ["BEFORE", "HELD", "AFTER"], "the latest run is the one that began last");
 
-    std::fs::write(repo.home().join("go"), "").unwrap();
+    release(&repo);
     let said = off("-86400", &["resume", "--json"]).output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     assert_eq!(repo.subjects("main"), ["begin", "FIRST", "BEFORE", "HELD", "AFTER"]);

@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::common::workers::marker;
 use crate::common::{Said, TestRepo};
+use crate::{killed_run, release};
 
 /// The file with one bit of byte `at` turned; gives what it held before.
 fn flip(path: &Path, at: usize) -> Vec<u8> {
@@ -103,17 +103,8 @@ fn a_torn_end_of_the_queues_journal_is_cut_and_said_and_the_rest_lands() {
     repo.assert_tidy();
 }
 
-/// A run that was killed while its second ticket was at work; gives its event log.
-fn killed_run(repo: &TestRepo) -> PathBuf {
-    let held = "echo at > ../../at; while ! [ -e ../../go ]; do sleep 0.02; done; echo h > h";
-    let tickets = json!([{"id": "A", "run": "echo a > a"}, {"id": "HELD", "needs": ["A"], "run": held}]);
-    std::fs::write(repo.home().join("t.json"), json!({"version": 1, "ticket": tickets}).to_string()).unwrap();
-    let mut run = repo.wave_command(repo.root(), &["run", "../t.json"]);
-    let mut run = run.stdout(std::process::Stdio::null()).spawn().unwrap();
-    marker(&repo.home().join("at"));
-    run.kill().unwrap();
-    run.wait().unwrap();
-    std::fs::write(repo.home().join("go"), "").unwrap();
+/// The event log of the only run.
+fn log_of_run(repo: &TestRepo) -> PathBuf {
     let runs = std::fs::read_dir(repo.path(".git/wave/runs")).unwrap();
     runs.map(|entry| entry.unwrap().path().join("events.jsonl")).find(|path| path.exists()).unwrap()
 }
@@ -121,7 +112,9 @@ fn killed_run(repo: &TestRepo) -> PathBuf {
 #[test]
 fn a_flipped_bit_in_a_runs_journal_is_refused_by_its_line_and_other_runs_go_on() {
     let repo = TestRepo::new();
-    let log = killed_run(&repo);
+    killed_run(&repo);
+    release(&repo);
+    let log = log_of_run(&repo);
     // The first look after a kill may tidy up.
     repo.wave(&["clean"]).exits(0);
     for (line, at) in places(&log) {
@@ -147,7 +140,9 @@ fn a_flipped_bit_in_a_runs_journal_is_refused_by_its_line_and_other_runs_go_on()
 #[test]
 fn a_torn_end_of_a_runs_journal_is_cut_and_said_and_the_run_goes_on() {
     let repo = TestRepo::new();
-    let log = killed_run(&repo);
+    killed_run(&repo);
+    release(&repo);
+    let log = log_of_run(&repo);
     let whole = std::fs::read(&log).unwrap();
     let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
     std::fs::write(&log, &whole[..last + (whole.len() - last) / 2]).unwrap();
