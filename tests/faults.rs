@@ -6,6 +6,8 @@
 mod common;
 #[path = "faults/days.rs"]
 mod days;
+#[path = "faults/full.rs"]
+mod full;
 #[path = "faults/numbers.rs"]
 mod numbers;
 #[path = "faults/rot.rs"]
@@ -97,7 +99,7 @@ fn a_repository_that_cannot_be_written_to_is_named_and_can_be_looked_at() {
     if no_mounts(&repo) {
         return;
     }
-    backlog(&repo, 2, "");
+    killed_run(&repo);
     let head = repo.candidate(&repo.git(&["rev-parse", "main"]), "x", &[("x", Some("x"))]);
     repo.wave(&["queue", "add", "--ticket", "X", &head]).exits(0);
     let before = repo.shell("find .git -type f | sort | xargs sha256sum");
@@ -105,19 +107,27 @@ fn a_repository_that_cannot_be_written_to_is_named_and_can_be_looked_at() {
         let mount = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\"";
         repo.try_shell(&format!("unshare -m sh -c '{mount} && exec \"$WAVE\" {command}'"))
     };
-    for command in ["run ../t.json", "queue add --ticket Y main", "queue process", "queue retry e1", "clean"] {
+    let writers = ["run ../t.json", "resume", "retry HELD", "undo A", "queue add --ticket Y main", "queue process"];
+    for command in writers.iter().chain(&["queue retry e2", "queue drop e2", "clean"]) {
         let said = read_only(command);
         assert_eq!(said.code, Some(3), "{command}: {}\n{}", said.stdout, said.stderr);
         assert!(said.stderr.contains("Read-only file system"), "{command}: {}", said.stderr);
         assert!(said.stderr.contains("/repo"), "{command}: what is read-only is not named: {}", said.stderr);
     }
-    for command in ["status", "queue list"] {
+    for command in ["status", "queue list", "report", "logs A", "explain HELD", "plan ../t.json"] {
         let said = read_only(command);
         assert_eq!(said.code, Some(0), "{command}: {}\n{}", said.stdout, said.stderr);
     }
+    let doctor = read_only("doctor").exits(3).stdout;
+    assert!(doctor.contains("Read-only file system"), "{doctor}");
     assert_eq!(repo.shell("find .git -type f | sort | xargs sha256sum"), before);
+    release(&repo);
+    repo.wave(&["resume"]).exits(0);
     repo.wave(&["queue", "process"]).exits(0);
-    assert_eq!(repo.subjects("main"), ["begin", "x"]);
+    let mut subjects = repo.subjects("main");
+    subjects.sort();
+    assert_eq!(subjects, ["A", "HELD", "begin", "x"]);
+    repo.assert_tidy();
 }
 
 #[test]
