@@ -39,7 +39,7 @@ fn a_landing_on_a_full_disk_waits_and_goes_on_by_itself_when_there_is_room() {
         let err = std::fs::read_to_string(repo.home().join("err")).unwrap();
         let lines: Vec<&str> = said.stdout.lines().collect();
         let landed = ["exit 0", "begin", "A", "B", "C", "keep "];
-        assert_eq!(lines[..landed.len()], landed, "{slack}: {}\n{err}", said.stdout);
+        assert!(lines.starts_with(&landed), "{slack}: {}\n{err}", said.stdout);
         // The checkout may have had no room when the landing had: that is said.
         let left_behind = lines.len() > landed.len();
         assert!(!left_behind || err.contains("could not be brought along"), "{slack}: {}\n{err}", said.stdout);

@@ -8,36 +8,43 @@ use git_wave::store::FileLock;
 use serde_json::{Value, json};
 
 use crate::common::TestRepo;
-use crate::common::workers::{alive, marker};
+use crate::common::workers::{alive, marker, until};
 use crate::{killed_run, release};
 
 /// Somebody who has nothing to do with it, and writes down every signal that can be caught.
 struct Innocent {
     process: Child,
     heard: PathBuf,
+    beats: PathBuf,
 }
 
 impl Innocent {
     fn new(repo: &TestRepo) -> Self {
-        let (heard, ready) = (repo.home().join("heard"), repo.home().join("ready"));
+        let (heard, beats) = (repo.home().join("heard"), repo.home().join("beats"));
         let script = "for s in HUP INT QUIT USR1 USR2 PIPE ALRM TERM CONT; do trap \"echo $s >> '$0'\" $s; done
-                      echo ready > \"$1\"; while :; do sleep 0.02; done";
+                      while :; do n=$((n + 1)); echo $n > \"$1\"; sleep 0.02; done";
         let mut command = Command::new("sh");
-        command.args(["-c", script]).arg(&heard).arg(&ready).stdin(Stdio::null());
+        command.args(["-c", script]).arg(&heard).arg(&beats).stdin(Stdio::null());
         let process = command.spawn().unwrap();
-        marker(&ready);
-        Self { process, heard }
+        marker(&beats);
+        Self { process, heard, beats }
     }
 
     fn pid(&self) -> u32 {
         self.process.id()
     }
 
+    fn lives(&self) -> bool {
+        alive(&self.pid().to_string())
+    }
+
     #[track_caller]
     fn assert_spared(&self, by: &str) {
-        // It notices a signal as soon as its `sleep` is over.
-        std::thread::sleep(Duration::from_millis(60));
-        assert!(alive(&self.pid().to_string()), "{by} ended it");
+        // What reached it is written down before its next beat but one.
+        let beat = || std::fs::read_to_string(&self.beats).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let before: u64 = marker(&self.beats).parse().unwrap();
+        until("a beat", || !self.lives() || beat().is_some_and(|now| now > before + 1));
+        assert!(self.lives(), "{by} ended it");
         let heard = std::fs::read_to_string(&self.heard).unwrap_or_default();
         assert_eq!(heard, "", "{by} signalled it");
     }
