@@ -114,12 +114,11 @@ pub(crate) fn tickets(count: usize, dice: &mut Dice) -> Vec<Ticket> {
         let roots: Vec<usize> = (0..n).filter(|other| all[*other].needs.is_empty()).collect();
         let needs = if n > 8 && dice.one_in(3) { vec![dice.pick(&roots)] } else { Vec::new() };
         let edit = if dice.one_in(5) { Edit::Shared(dice.below(groups(count))) } else { Edit::Own };
-        let goes = std::array::from_fn(|_| {
-            if dice.one_in(2) {
-                Goes::Well
-            } else {
-                dice.pick(&[Goes::Exits, Goes::Exits, Goes::Crashes, Goes::Crashes, Goes::Hangs])
-            }
+        let goes = std::array::from_fn(|before| match dice.below(2) {
+            0 => Goes::Well,
+            // The later ones hang no more: they come after a long wait as it is.
+            _ if before == 0 && dice.one_in(3) => Goes::Hangs,
+            _ => dice.pick(&[Goes::Exits, Goes::Crashes]),
         });
         all.push(Ticket { id: format!("T{n}"), needs, edit, goes });
     }
