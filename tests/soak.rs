@@ -72,6 +72,8 @@ fn through_kills(repo: &TestRepo, kills: usize, dice: &mut Dice) -> (Value, usiz
     }
     let said = repo.wave(&args);
     assert!(matches!(said.code, Some(0 | 1)), "{:?}: {}", said.code, said.stderr);
+    // For whoever looks why it failed.
+    said.stdout.lines().filter(|line| line.contains("\"warning\"")).for_each(|line| eprintln!("{line}"));
     let last: Value = serde_json::from_str(said.stdout.lines().last().unwrap()).unwrap();
     let report = if last["report"].is_object() { &last["report"] } else { &last };
     (report.clone(), hit)
