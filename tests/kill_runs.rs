@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::TestRepo;
+use common::workers::lives_in;
 use oracle::Expected;
 use serde_json::Value;
 
@@ -92,7 +93,7 @@ impl Case {
         child.kill().unwrap();
         child.wait().unwrap();
         let died = Instant::now();
-        while lives_in(&self.repo) {
+        while lives_in(&self.repo.home().join("repo.wave")) {
             assert!(died.elapsed() < Duration::from_secs(12), "workers outlive their runner");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -151,14 +152,6 @@ impl Case {
 fn ticket(id: &str, needs: &[String], work: &str, wait: u64) -> String {
     let work = format!("echo {id} >> \"$WAVE_ROOT/../ran\"; sleep 0.{wait:03}; mkdir -p f; {work}");
     format!("[[ticket]]\nid = \"{id}\"\nneeds = {needs:?}\nrun = '''{work}'''\n")
-}
-
-/// Whether any process works in the repository's worktrees.
-fn lives_in(repo: &TestRepo) -> bool {
-    let home = repo.home().canonicalize().unwrap();
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let folders = processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
-    folders.filter(|at| at.starts_with(home.join("repo.wave"))).count() > 0
 }
 
 /// One run, killed one to three times and resumed; gives how many kills hit it alive.

@@ -4,11 +4,14 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face};
 use crate::run::RunRecord;
+use crate::store::Holder;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
@@ -19,17 +22,20 @@ pub(crate) struct Args {
     now: bool,
 }
 
+/// How long a runner that has just begun may take to write down who it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
+
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
-    let Some((record, pid)) = running(&context, args.run.as_deref())? else {
+    let Some((record, runner)) = running(&context, args.run.as_deref())? else {
         face.say("nothing to stop: no run is going on");
         return done(face, None);
     };
-    // The lock is held by a live process, so the pid in it cannot have gone to another.
-    ask(pid, Signal::INT)?;
+    runner.ask(Signal::INT)?;
     if args.now {
         // Of two signals of one kind that wait together the kernel keeps one.
-        ask(pid, Signal::TERM)?;
+        runner.ask(Signal::TERM)?;
     }
     let patience = Duration::from_secs(record.settings()?.grace_s + 60);
     let asked = Instant::now();
@@ -38,7 +44,7 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
             return Err(CliError::refused(format!("run {} has not ended within {}s", record.id(), patience.as_secs()))
                 .hint("`git wave stop --now` ends its workers at once"));
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(PAUSE);
     }
     face.say(&format!("stopped run {}; `git wave resume` goes on with it", record.id()));
     done(face, Some(&record))
@@ -51,21 +57,59 @@ fn done(face: &Face, record: Option<&RunRecord>) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn running(context: &Context, name: Option<&str>) -> Result<Option<(RunRecord, Pid)>, CliError> {
+fn running(context: &Context, name: Option<&str>) -> Result<Option<(RunRecord, Runner)>, CliError> {
     let records = match name {
         Some(name) => vec![context.run(Some(name))?],
         None => RunRecord::list(&context.repo)?,
     };
     for record in records.into_iter().rev() {
-        let pid = record.holder()?.and_then(|holder| Pid::from_raw(i32::try_from(holder.pid).ok()?));
-        if let Some(pid) = pid {
-            return Ok(Some((record, pid)));
+        if let Some(runner) = Runner::of(&record)? {
+            return Ok(Some((record, runner)));
         }
     }
     Ok(None)
 }
 
-fn ask(pid: Pid, signal: Signal) -> Result<(), CliError> {
-    kill_process(pid, signal)
-        .map_err(|error| CliError::refused(format!("process {} cannot be signalled: {error}", pid.as_raw_nonzero())))
+/// The process that holds a run, pinned: no signal for it can reach another that was given its number.
+struct Runner {
+    pid: u32,
+    pinned: OwnedFd,
+}
+
+impl Runner {
+    /// None if nobody holds the run. A number counts only with its birth: what the lock's file says may be what an earlier
+    /// holder left there.
+    fn of(record: &RunRecord) -> Result<Option<Self>, CliError> {
+        let asked = Instant::now();
+        while record.is_alive()? {
+            if let Some(runner) = record.holder()?.and_then(|holder| Self::pin(&holder)) {
+                return Ok(Some(runner));
+            }
+            if asked.elapsed() > PATIENCE {
+                let lock = record.folder().join("lock");
+                return Err(CliError::refused(format!(
+                    "run {} is held by a process that cannot be told: {} does not name it",
+                    record.id(),
+                    lock.display()
+                ))
+                .hint(format!("`fuser {}` says who has it; Ctrl-C where it runs, or `kill -INT` it", lock.display())));
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(None)
+    }
+
+    fn pin(holder: &Holder) -> Option<Self> {
+        let pid = Pid::from_raw(i32::try_from(holder.pid).ok()?)?;
+        let pinned = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        holder.lives().then_some(Self { pid: holder.pid, pinned })
+    }
+
+    fn ask(&self, signal: Signal) -> Result<(), CliError> {
+        match pidfd_send_signal(&self.pinned, signal) {
+            // It has ended by itself.
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(CliError::refused(format!("process {} cannot be signalled: {error}", self.pid))),
+        }
+    }
 }

@@ -86,7 +86,7 @@ impl Fold {
 
     /// The next event of the log.
     pub fn apply(&mut self, recorded: &Recorded) {
-        let at = self.clock(&recorded.at);
+        let at = self.clock(recorded);
         match &recorded.event {
             Event::RunStarted { run, target, base, workers, waves, .. } => {
                 self.enrol(waves);
@@ -179,9 +179,14 @@ impl Fold {
         self.roster.len()
     }
 
-    /// The time of an event; one that cannot be read, or that goes back, counts as the one before it.
-    fn clock(&self, at: &str) -> Option<Timestamp> {
-        at.parse().ok().max(self.last)
+    /// The time of an event; one that cannot be read, or that goes back, counts as the one before it. A process that takes
+    /// the run up has a clock of its own: the wall's may have been set back meanwhile.
+    fn clock(&self, recorded: &Recorded) -> Option<Timestamp> {
+        let at = recorded.at.parse().ok();
+        match recorded.event {
+            Event::RunStarted { .. } | Event::RunResumed { .. } => at.or(self.last),
+            _ => at.max(self.last),
+        }
     }
 
     /// A process took the run up: a live span begins. One that began before and saw no end died with its last event.

@@ -26,9 +26,9 @@ impl Library {
         if self.is_partial {
             return Ok(None);
         }
-        let during = || GitError::during("looking for a file's content");
-        let odb = self.repo.odb().map_err(during())?;
+        let odb = self.repo.odb().map_err(GitError::during("opening the object store"))?;
         for item in items {
+            let during = || GitError::during(format!("looking for a file's content {}", item.id));
             match odb.read_header(Oid::from_bytes(item.id.as_bytes()).map_err(during())?) {
                 Ok((_, ObjectType::Blob)) => {}
                 Ok(_) => return Ok(Some(item.id)),

@@ -151,6 +151,8 @@ impl GitError {
         match self {
             Self::Locked { .. } => true,
             Self::Library { detail, .. } => names_pressure(detail) || names_collected(detail),
+            // Of its configuration, say: opening it is reading files.
+            Self::Unsupported { what, .. } => names_pressure(what),
             Self::Program { status, stderr, .. } => was_ended(*status) || names_lock(stderr) || names_pressure(stderr),
             Self::NotRun { source, .. } | Self::Io { source, .. } => is_pressure(source),
             _ => false,
@@ -161,7 +163,7 @@ impl GitError {
     #[must_use]
     pub(crate) fn is_machines(&self) -> bool {
         match self {
-            Self::Library { detail, .. } => names_damage(detail),
+            Self::Library { detail: text, .. } | Self::Unsupported { what: text, .. } => names_damage(text),
             Self::Program { stderr, .. } => names_damage(stderr),
             Self::NotRun { source, .. } | Self::Io { source, .. } => is_damage(source),
             Self::NotSynced { .. } => true,
@@ -235,6 +237,15 @@ fn names_pressure(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repository_that_could_not_be_opened_for_want_of_descriptors_is_opened_later() {
+        let unsupported = |what: &str| GitError::Unsupported { at: PathBuf::from("/r"), what: what.to_owned() };
+        assert!(unsupported("could not open '/r/.git/config': Too many open files").is_transient());
+        assert!(unsupported("failed to read '/r/.git/config': Input/output error").is_machines());
+        let odd = unsupported("unsupported extension name extensions.objectformat");
+        assert!(!odd.is_transient() && !odd.is_machines());
+    }
 
     #[test]
     fn only_a_git_that_somebody_ended_may_fare_better_the_next_time() {

@@ -24,7 +24,7 @@ use crate::run::attempt::{self, Attempt, Verdict, Workshop, jitter};
 use crate::run::face::{Consent, Face};
 use crate::run::leash::Leash;
 use crate::run::pace::Desk;
-use crate::run::record::{EventLog, RecordError, now};
+use crate::run::record::{EventLog, RecordError};
 use crate::run::settings::{Mode, Worktrees};
 use crate::run::signals::{Signal, SignalCount, Signals};
 use crate::run::start::RunError;
@@ -374,7 +374,7 @@ impl Dispatcher {
         let signal = self.signals.first().map(Signal::number);
         let stopped = signal.is_some() || self.refused.is_some();
         let state = if stopped { RunState::Stopped } else { RunState::Finished };
-        let report = self.fold.report(&now(), state);
+        let report = self.fold.report(&self.log.now(), state);
         self.record(Event::RunFinished { report: Box::new(report.clone()) })?;
         Ok(Ending { report, signal, refused: self.refused })
     }

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `settings` | what the user asked of a run, as it is kept with the run |
 //! | `record` | a run's folder: its plan, settings, events, logs and report |
+//! | `clock` | the times in a run's events: true spans, whatever is done to the wall clock |
+//! | `naming` | the names of runs, which sort in the order in which these began |
 //! | `listed` | the plan's tickets without the graph, for those who only look |
 //! | `machine` | what this machine has, for sizing |
 //! | `face` | the two seams to people: who is shown what happens, and who is asked |
@@ -21,6 +23,7 @@
 
 mod attempt;
 mod brief;
+mod clock;
 mod dispatcher;
 mod face;
 mod guard;
@@ -29,6 +32,7 @@ mod landing;
 mod leash;
 mod listed;
 mod machine;
+mod naming;
 mod pace;
 mod record;
 mod resume;
@@ -41,12 +45,13 @@ mod stopping;
 mod undo;
 mod worker;
 
+pub(crate) use clock::now;
 pub use dispatcher::Ending;
 pub use face::{Consent, Face};
 pub use isolation::{CACHES, Demand, Isolation, Level, Network, Unisolated};
 pub use machine::measure;
+pub(crate) use record::roster;
 pub use record::{PlanFile, RecordError, RunRecord};
-pub(crate) use record::{now, roster};
 pub use resume::{Resumed, reopen, resume};
 pub use settings::{Mode, OnConflict, Parallel, Settings, Worktrees};
 pub use start::{RunError, Start, check, preview, start};

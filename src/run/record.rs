@@ -25,7 +25,9 @@ use crate::git::Repository;
 use crate::names::{RunId, SlotId, TicketId, slug_of};
 use crate::plan::{Plan, Ticket};
 use crate::run::brief::TicketFolder;
+use crate::run::clock::Clock;
 use crate::run::listed::Listed;
+use crate::run::naming;
 use crate::run::settings::Settings;
 use crate::store::{
     FileLock, Holder, Journal, Position, StoreError, clear_unfinished, state_dir, state_folder, sync_dir, write_atomic,
@@ -237,14 +239,14 @@ impl RunRecord {
         format!("refs/wave/rescue/{}/{}.attempt-", self.id, ticket.slug())
     }
 
-    /// Whether a runner holds it now, and which.
+    /// Which runner holds it now, if that could write itself down.
     pub fn holder(&self) -> Result<Option<Holder>, RecordError> {
         Ok(FileLock::holder(&self.lock_path())?)
     }
 
     /// Whether a runner holds it now.
     pub fn is_alive(&self) -> Result<bool, RecordError> {
-        Ok(self.holder()?.is_some())
+        Ok(FileLock::is_held(&self.lock_path())?)
     }
 
     /// Held by the runner; before anything is written into the folder, it must be ours all through.
@@ -298,6 +300,8 @@ pub(crate) fn roster(plan: &Plan) -> Vec<Roster> {
 pub(crate) struct EventLog {
     journal: Journal<Recorded>,
     next: u64,
+    clock: Clock,
+    cut: Option<String>,
 }
 
 /// Whether an event must outlive a power cut before anything follows from it.
@@ -312,18 +316,29 @@ impl EventLog {
     pub(crate) fn open(record: &RunRecord) -> Result<(Self, Vec<Recorded>), RecordError> {
         let opened = Journal::open(&record.events_path())?;
         let next = opened.records.last().map_or(1, |last: &Recorded| last.seq + 1);
-        Ok((Self { journal: opened.journal, next }, opened.records))
+        let log = Self { journal: opened.journal, next, clock: Clock::start(), cut: opened.warning };
+        Ok((log, opened.records))
+    }
+
+    /// What is to be said of a torn tail that was cut, once.
+    pub(crate) fn take_warning(&mut self) -> Option<Event> {
+        self.cut.take().map(|message| Event::Warning { ticket: None, message })
     }
 
     pub(crate) fn record(&mut self, event: Event) -> Result<Recorded, RecordError> {
         let weight = weight(&event);
-        let recorded = Recorded { seq: self.next, at: now(), event };
+        let recorded = Recorded { seq: self.next, at: self.now(), event };
         self.journal.append(&recorded)?;
         if weight == Weight::Durable {
             self.journal.sync()?;
         }
         self.next += 1;
         Ok(recorded)
+    }
+
+    /// This moment, as the log tells it.
+    pub(crate) fn now(&self) -> String {
+        self.clock.now()
     }
 }
 
@@ -339,31 +354,21 @@ fn weight(event: &Event) -> Weight {
     }
 }
 
-/// The wall clock in RFC 3339, for people.
-pub(crate) fn now() -> String {
-    jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_else(|_| jiff::Timestamp::now()).to_string()
-}
-
 fn runs_folder(repo: &Repository) -> Result<PathBuf, StoreError> {
     Ok(state_folder(repo.common_dir())?.join("runs"))
 }
 
-/// Names sort by start; the folder's creation decides between two runs that start in the same instant.
+/// The caller holds the lock for creating runs.
 fn fresh_folder(runs: &Path) -> Result<(RunId, PathBuf), RecordError> {
-    let started = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
-    for suffix in 1_u32.. {
-        let id = if suffix == 1 { started.clone() } else { format!("{started}-{suffix:03}") };
-        let folder = runs.join(&id);
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Ok(()) => {
-                sync_dir(runs)?;
-                return Ok((RunId::new(id), folder));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(RecordError::Read { path: folder, source }),
-        }
-    }
-    unreachable!("BUG: four thousand million runs began within one second")
+    let entries = std::fs::read_dir(runs).map_err(|source| RecordError::Read { path: runs.to_owned(), source })?;
+    let names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let id = naming::next(&stamp, names.iter().map(String::as_str));
+    let folder = runs.join(&id);
+    let made = DirBuilder::new().mode(0o700).create(&folder);
+    made.map_err(|source| RecordError::Read { path: folder.clone(), source })?;
+    sync_dir(runs)?;
+    Ok((RunId::new(id), folder))
 }
 
 /// Removes the folders of runs whose creation, or removal, was cut off. Nobody is creating one: the caller holds the lock

@@ -11,9 +11,10 @@ use crate::names::TicketId;
 use crate::plan::{Plan, TicketIx};
 use crate::queue::{EntryState, EntryView, Queue};
 use crate::run::brief::conflict_feedback;
+use crate::run::clock::now;
 use crate::run::dispatcher::{Dispatcher, Ending, Parts};
 use crate::run::face::{Consent, Face};
-use crate::run::record::{EventLog, RunRecord, now, roster};
+use crate::run::record::{EventLog, RunRecord, roster};
 use crate::run::start::{RunError, drive, hold_target, preview, rules, target_tip, workshop};
 use crate::schedule::{Happening, Known, Scheduler};
 use crate::worktree::Slots;
@@ -44,7 +45,8 @@ pub fn resume(
     let queue = Queue::open(&repo)?;
     queue.recover(&settings.target)?;
     repo.clear_litter()?;
-    let (log, events) = EventLog::open(&record)?;
+    let (mut log, events) = EventLog::open(&record)?;
+    let cut = log.take_warning();
     let past = Past::read(&plan, &record, &events, &queue.entries()?);
     let mut fold = Fold::new(roster(&plan));
     events.iter().for_each(|recorded| fold.apply(recorded));
@@ -65,7 +67,7 @@ pub fn resume(
     let shop = workshop(repo, (slots, queue), record, (settings, identity, kept))?;
     let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
     dispatcher.record(resumed)?;
-    for event in past.missed {
+    for event in cut.into_iter().chain(past.missed) {
         dispatcher.record(event)?;
     }
     for (entry, ticket) in past.queued {
@@ -263,6 +265,9 @@ pub fn reopen(
     let queue = Queue::open(repo)?;
     queue.recover(&settings.target)?;
     let (mut log, events) = EventLog::open(record)?;
+    if let Some(cut) = log.take_warning() {
+        log.record(cut)?;
+    }
     let entries = queue.entries()?;
     let past = Past::read(&plan, record, &events, &entries);
     let last = last_entries(record, &entries);

@@ -4,6 +4,7 @@
 //! attempt makes of the end.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::git::{GitError, Whose};
@@ -32,10 +33,10 @@ impl Desk<'_> {
     pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Ran {
         let spec = self.spec(command, phase);
         let spec = if self.shop.kept.by_kernel() { self.confined(spec, phase) } else { Ok(spec) };
-        let spec = spec.and_then(|spec| self.guard_begins(phase).map(|()| spec).map_err(|error| error.to_string()));
+        let spec = spec.and_then(|spec| Ok(self.guard_begins(phase).map(|()| spec)?));
         let (ended, shortage) = match spec {
             Ok(spec) => self.execute(&spec, phase),
-            Err(reason) => (not_started(reason), None),
+            Err(error) => self.not_started(&error, SlotError::is_transient),
         };
         // Before anything of the worktree is used.
         let judged = self.guard_ends();
@@ -71,13 +72,13 @@ impl Desk<'_> {
         guard.worker_ended(self.attempt.slot, &self.shop.queue)
     }
 
-    fn confined(&self, mut spec: Spec, phase: Phase) -> Result<Spec, String> {
-        let mut own = self.shop.slots.lend(self.attempt.slot).map_err(|error| error.to_string())?;
+    fn confined(&self, mut spec: Spec, phase: Phase) -> Result<Spec, SlotError> {
+        let mut own = self.shop.slots.lend(self.attempt.slot)?;
         if let Some(temporary) = own.last() {
             spec.env.extend(["TMPDIR", "TMP", "TEMP"].map(|name| (OsString::from(name), temporary.into())));
         }
         if phase == Phase::Running {
-            own.push(self.folder.make_message(self.attempt.number).map_err(|error| error.to_string())?);
+            own.push(self.folder.make_message(self.attempt.number)?);
         }
         spec.confinement = self.shop.kept.confinement(&own);
         Ok(spec)
@@ -123,17 +124,16 @@ impl Desk<'_> {
     }
 
     fn execute(&self, spec: &Spec, phase: Phase) -> (Ended, Option<String>) {
-        let id = &self.attempt.ticket.id;
         match patiently(ProcessError::is_transient, || self.attempt.leash.start(phase, spec)) {
             Ok(worker) => (worker.wait(), None),
-            Err(error) => {
-                let shortage = error.is_transient().then(|| format!("{id} could not be started: {error}"));
-                (not_started(error.to_string()), shortage)
-            }
+            Err(error) => self.not_started(&error, ProcessError::is_transient),
         }
     }
-}
 
-fn not_started(reason: String) -> Ended {
-    Ended { how: How::NotStarted(reason), seconds: 0.0, tail: String::new(), leak: None, log_trouble: None }
+    /// How it ended, though it never began; and what was short, if that may pass.
+    fn not_started<E: Display>(&self, error: &E, passes: fn(&E) -> bool) -> (Ended, Option<String>) {
+        let shortage = passes(error).then(|| format!("{} could not be started: {error}", self.attempt.ticket.id));
+        let how = How::NotStarted(error.to_string());
+        (Ended { how, seconds: 0.0, tail: String::new(), leak: None, log_trouble: None }, shortage)
+    }
 }

@@ -15,12 +15,25 @@ const UNFINISHED: &str = ".wave-";
 /// Replaces `path` by `bytes`: a temporary file beside it, synced, renamed over it, and the folder synced. Mode 0600.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = folder_of(path);
-    let mut temporary =
-        tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(StoreError::io(folder))?;
-    temporary.write_all(bytes).map_err(StoreError::io(temporary.path()))?;
+    let mut temporary = unfinished_in(folder)?;
+    temporary.as_file_mut().write_all(bytes).map_err(StoreError::io(path))?;
     temporary.as_file().sync_all().map_err(not_synced(path))?;
     temporary.persist(path).map_err(|failed| StoreError::Io { path: path.to_owned(), source: failed.error })?;
     sync_dir(folder)
+}
+
+/// The crate's own words for an error of the kernel leave out its number, which says whether it may pass.
+fn unfinished_in(folder: &Path) -> Result<tempfile::NamedTempFile, StoreError> {
+    let mut number = None;
+    let open = |path: &Path| {
+        let opened = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
+        opened.inspect_err(|error| number = error.raw_os_error())
+    };
+    let made = tempfile::Builder::new().prefix(UNFINISHED).make_in(folder, open);
+    made.map_err(|error| {
+        let source = number.map_or(error, std::io::Error::from_raw_os_error);
+        StoreError::Io { path: folder.to_owned(), source }
+    })
 }
 
 /// Replaces the bytes of a file that is not ours alone, in the same way: it keeps its mode, and owner and group as far as we
@@ -98,6 +111,12 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_keeps_its_number() {
+        let error = write_atomic(Path::new("/proc/self/state"), b"").unwrap_err();
+        assert!(matches!(&error, StoreError::Io { source, .. } if source.raw_os_error().is_some()), "{error:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::StoreError;
 
 /// This start of the machine, as the kernel names it.
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+pub(super) const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Runs `once` if the machine was started since the note at `path` was written, and then notes this start. Where the
 /// kernel does not name its starts, every time.

@@ -118,10 +118,8 @@ impl<R: Serialize + DeserializeOwned> Journal<R> {
         let start = bytes[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |before| before + 1);
         let line = &bytes[start..end];
         let seq = serde_json::from_slice(line).map_or(0, |line: Line<'_>| line.seq);
-        parse(line, seq).map(Some).map_err(|fault| match fault {
-            Fault::Newer(version) => StoreError::Newer { path: path.to_owned(), line: seq, version },
-            Fault::Bad(what) => StoreError::Damaged { path: path.to_owned(), line: seq, what },
-        })
+        let number = || bytes[..start].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        parse(line, seq).map(Some).map_err(|fault| fault.at(path, number()))
     }
 
     /// Appends one record; durable after [`Journal::sync`].
@@ -192,19 +190,38 @@ fn read<R: DeserializeOwned>(file: &mut File, path: &Path, from: Position) -> Re
         let seq = tail.next.seq + 1;
         match parse(&rest[..end], seq) {
             Ok(record) => tail.records.push(record),
-            Err(Fault::Newer(version)) => return Err(StoreError::Newer { path: path.to_owned(), line: seq, version }),
-            Err(Fault::Bad(what)) => return Err(StoreError::Damaged { path: path.to_owned(), line: seq, what }),
+            Err(fault) => return Err(fault.at(path, seq)),
         }
         tail.next = Position { offset: tail.next.offset + end as u64 + 1, seq };
         rest = &rest[end + 1..];
+    }
+    if let Some(what) = spoilt_end::<R>(rest, tail.next.seq + 1) {
+        return Err(Fault::Bad(what).at(path, tail.next.seq + 1));
     }
     tail.torn = rest.len() as u64;
     Ok(tail)
 }
 
+/// A whole record with another byte where its line should end was not torn: somebody may have been told of it. Zeros are
+/// what a file system shows where it had written no more.
+fn spoilt_end<R: DeserializeOwned>(rest: &[u8], seq: u64) -> Option<String> {
+    let (end, record) = rest.split_last().filter(|(end, _)| **end != 0)?;
+    parse::<R>(record, seq).ok().map(|_| format!("it ends in {end:#04x} instead of a new line"))
+}
+
 enum Fault {
     Newer(u32),
     Bad(String),
+}
+
+impl Fault {
+    fn at(self, path: &Path, line: u64) -> StoreError {
+        let path = path.to_owned();
+        match self {
+            Self::Newer(version) => StoreError::Newer { path, line, version },
+            Self::Bad(what) => StoreError::Damaged { path, line, what },
+        }
+    }
 }
 
 fn parse<R: DeserializeOwned>(line: &[u8], seq: u64) -> Result<R, Fault> {
@@ -269,7 +286,7 @@ mod tests {
         let at = whole.len() - 5;
         bytes[at] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        assert!(Text::read_last(&path).is_err());
+        assert!(matches!(Text::read_last(&path), Err(StoreError::Damaged { line: 3, .. })));
     }
 
     #[test]
@@ -282,13 +299,19 @@ mod tests {
             std::fs::write(&path, &bytes).unwrap();
             match Text::open(&path) {
                 Err(StoreError::Damaged { .. } | StoreError::Newer { .. }) => {}
-                Err(error) => panic!("flip at {at}: {error}"),
-                Ok(opened) => {
-                    assert_eq!(at, whole.len() - 1, "a flip went through");
-                    assert_eq!(opened.records, ["one", "two"]);
-                }
+                other => panic!("flip at {at}: {other:?}"),
             }
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "flip at {at}: it was changed");
         }
+    }
+
+    #[test]
+    fn a_last_line_whose_end_did_not_get_to_the_disk_is_torn() {
+        let (_folder, path) = journal_of(&["one", "two"]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() = 0;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(Text::open(&path).unwrap().records, ["one"]);
     }
 
     #[test]

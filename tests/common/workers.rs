@@ -62,3 +62,12 @@ pub fn dead_within(pids: &[String], limit: Duration) {
     until("their death", || !pids.iter().any(|pid| alive(pid)));
     assert!(asked.elapsed() < limit, "{pids:?} lived for {:?}", asked.elapsed());
 }
+
+/// Whether any process works in the folder, or below it.
+pub fn lives_in(folder: &Path) -> bool {
+    let Some(home) = folder.parent().and_then(|home| home.canonicalize().ok()) else { return false };
+    let folder = home.join(folder.file_name().unwrap());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut at = processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
+    at.any(|at| at.starts_with(&folder))
+}

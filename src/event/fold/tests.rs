@@ -236,6 +236,20 @@ fn a_clock_that_goes_back_makes_no_negative_time() {
 }
 
 #[test]
+fn what_a_process_took_is_counted_by_its_own_clock_though_that_was_set_back_before_it() {
+    let report = fold(&[
+        (5000, started_run(1)),
+        (5000, start("a", 1)),
+        (5007, Event::Heartbeat { ticket: "a".into(), elapsed_s: 7, files_changed: 0, quiet_s: 7 }),
+        (40, resumed(1)),
+        (40, start("a", 1)),
+        (50, end("a", 1, 10.0, made())),
+    ])
+    .report(&clock(52), RunState::Running);
+    assert_eq!((report.metrics.wall_s, report.metrics.work_s), (19.0, 17.0));
+}
+
+#[test]
 fn a_chain_of_any_length_needs_no_stack() {
     let needs: Vec<Vec<usize>> = (0..100_000_usize).map(|at| at.checked_sub(1).into_iter().collect()).collect();
     let needs: Vec<&[usize]> = needs.iter().map(Vec::as_slice).collect();
