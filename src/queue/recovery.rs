@@ -14,6 +14,8 @@ pub(super) struct Seen {
     pub(super) tip: Option<CommitId>,
     /// Whether the tip is the intent's new commit or has it as an ancestor.
     pub(super) holds_new: bool,
+    /// Whether the tip has everything that the landing changed as the landing left it.
+    pub(super) stands: bool,
     /// Commits since the intent's old tip that carry one of its land ids, by entry: somebody may have rebased them.
     pub(super) carried: BTreeMap<u64, (CommitId, TreeId)>,
 }
@@ -29,17 +31,17 @@ pub(super) struct Verdict {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checkouts {
-    /// The ref is where the crash left it: they are to be brought along.
+    /// What landed stands, whatever has come on top of it: they are to be brought along, where they still show what was
+    /// there before.
     BringAlong,
-    /// It never moved, or has moved on since: they are the user's.
+    /// The ref never moved, or somebody has changed since what landed: they are the user's.
     LeaveAlone,
 }
 
 /// Judges an intent. What has not landed is simply still queued: it is merged again, on whatever the tip is now.
 pub(super) fn verdict(intent: &Intent, seen: &Seen) -> Verdict {
     if seen.tip.is_some() && seen.holds_new {
-        let here = seen.tip.as_ref() == Some(&intent.new);
-        let checkouts = if here { Checkouts::BringAlong } else { Checkouts::LeaveAlone };
+        let checkouts = if seen.stands { Checkouts::BringAlong } else { Checkouts::LeaveAlone };
         return Verdict { landed: intent.steps.clone(), checkouts };
     }
     let carried = intent.steps.iter().filter_map(|step| {
@@ -71,19 +73,22 @@ mod tests {
         };
         let none = BTreeMap::new();
         let one = BTreeMap::from([(1, (CommitId::new("copy"), TreeId::new("tree of copy")))]);
+        // Whether the tip has the new commit, and whether what that changed still stands.
+        let (stands, changed, lacks) = ((true, true), (true, false), (false, false));
         type Case<'a> =
-            (&'a str, Option<&'a str>, bool, &'a BTreeMap<u64, (CommitId, TreeId)>, &'a [&'a str], Checkouts);
-        let cases: [Case<'_>; 7] = [
-            ("the ref moved, nothing after", Some("new"), true, &none, &["mid", "new"], Checkouts::BringAlong),
-            ("the ref moved, then others landed", Some("later"), true, &none, &["mid", "new"], Checkouts::LeaveAlone),
-            ("the ref did not move", Some("old"), false, &none, &[], Checkouts::LeaveAlone),
-            ("a ref that did not move carries nothing", Some("old"), false, &one, &[], Checkouts::LeaveAlone),
-            ("somebody else moved it first", Some("other"), false, &none, &[], Checkouts::LeaveAlone),
-            ("it moved and was rebased since", Some("other"), false, &one, &["copy"], Checkouts::LeaveAlone),
-            ("the branch is gone", None, false, &none, &[], Checkouts::LeaveAlone),
+            (&'a str, Option<&'a str>, (bool, bool), &'a BTreeMap<u64, (CommitId, TreeId)>, &'a [&'a str], Checkouts);
+        let cases: [Case<'_>; 8] = [
+            ("the ref moved, nothing after", Some("new"), stands, &none, &["mid", "new"], Checkouts::BringAlong),
+            ("the ref moved, more came after", Some("later"), stands, &none, &["mid", "new"], Checkouts::BringAlong),
+            ("it moved, and was changed after", Some("later"), changed, &none, &["mid", "new"], Checkouts::LeaveAlone),
+            ("the ref did not move", Some("old"), lacks, &none, &[], Checkouts::LeaveAlone),
+            ("a ref that did not move carries nothing", Some("old"), lacks, &one, &[], Checkouts::LeaveAlone),
+            ("somebody else moved it first", Some("other"), lacks, &none, &[], Checkouts::LeaveAlone),
+            ("it moved and was rebased since", Some("other"), lacks, &one, &["copy"], Checkouts::LeaveAlone),
+            ("the branch is gone", None, lacks, &none, &[], Checkouts::LeaveAlone),
         ];
-        for (what, tip, holds_new, carried, landed, checkouts) in cases {
-            let seen = Seen { tip: tip.map(CommitId::new), holds_new, carried: carried.clone() };
+        for (what, tip, (holds_new, stands), carried, landed, checkouts) in cases {
+            let seen = Seen { tip: tip.map(CommitId::new), holds_new, stands, carried: carried.clone() };
             let verdict = verdict(&intent, &seen);
             let commits: Vec<&str> = verdict.landed.iter().map(|step| step.commit.as_str()).collect();
             assert_eq!((commits.as_slice(), verdict.checkouts), (landed, checkouts), "{what}");

@@ -87,7 +87,8 @@ impl Queue {
         Ok(Settled { landed: told.collect(), warnings })
     }
 
-    /// Clears up after a power cut, and lets go of what a kill left of holds: locks on them, those of entries that have ended, and those that no entry came to.
+    /// Clears up after a power cut, and lets go of what a kill left of holds: locks on them, those of entries that have
+    /// ended, and those that no entry came to.
     pub fn sweep(&self) -> Result<(), QueueError> {
         self.clear_up()?;
         self.repo.clear_locks_of_ours()?;
@@ -160,17 +161,19 @@ impl Queue {
     fn seen(&self, intent: &Intent, entries: &BTreeMap<u64, Entry>) -> Result<Seen, QueueError> {
         let session = Session::open(&self.repo, &self.staging(&intent.target))?;
         let tip = session.tip(&intent.target)?;
-        let mut seen = Seen { tip: tip.clone(), holds_new: false, carried: BTreeMap::new() };
+        let mut seen = Seen { tip: tip.clone(), holds_new: false, stands: false, carried: BTreeMap::new() };
         let Some(tip) = tip else { return Ok(seen) };
         seen.holds_new = session.knows(&intent.new) && session.is_ancestor(&intent.new, &tip)?;
-        if !seen.holds_new && session.knows(&intent.old) {
+        if seen.holds_new {
+            seen.stands = tip == intent.new || stands(&session, intent, &tip)?;
+        } else if session.knows(&intent.old) {
             seen.carried = carried(&session, &intent.old, &tip, entries)?;
         }
         Ok(seen)
     }
 
-    /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is made. What
-    /// cannot be is left as it is, and said: the landing stands all the same.
+    /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is
+    /// made. What cannot be is left as it is, and said: the landing stands all the same.
     #[tracing::instrument(level = "debug", name = "checkout", skip_all)]
     pub(super) fn bring_along(&self, intent: &Intent, begun: Begun, lock: &FileLock) -> Vec<String> {
         let checkouts = match self.repo.checkouts_on(&intent.target) {
@@ -217,6 +220,16 @@ pub(super) fn stays(error: &QueueError) -> String {
 
 fn landing(step: Step) -> Landing {
     Landing::Landed { commit: step.commit, tree: step.tree, landed_by: step.landed_by }
+}
+
+fn stands(session: &Session, intent: &Intent, tip: &CommitId) -> Result<bool, QueueError> {
+    let tip = session.tree_of(tip)?;
+    for (path, change) in session.differences(&session.tree_of(&intent.old)?, &session.tree_of(&intent.new)?)? {
+        if session.item_at(&tip, &path)? != change.after {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Land ids found on the target since `old`: somebody may have rebased what had landed.
