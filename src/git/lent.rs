@@ -10,13 +10,13 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::place::{Head, Place, head_in, is_folder, is_id, line};
 use super::{Engine, GitError, Repository};
 use crate::names::CommitId;
-use crate::store::private_dir;
+use crate::store::{private_dir, remove_all};
 
 /// The folder of the lent repository within the worktree's own.
 const LENT: &str = "wave-lent";
@@ -259,23 +259,6 @@ fn copy(from: &Path, to: &Path) -> Result<(), GitError> {
     }
 }
 
-/// Removes a folder with everything in it, also what the worker has closed against writing.
 fn remove(folder: &Path) -> Result<(), GitError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            open_up(folder);
-            fs::remove_dir_all(folder).map_err(|e| GitError::io(folder, e))
-        }
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(GitError::io(folder, error)),
-        _ => Ok(()),
-    }
-}
-
-fn open_up(folder: &Path) {
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
-        }
-    }
+    remove_all(folder).map_err(|e| GitError::io(folder, e))
 }

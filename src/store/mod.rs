@@ -11,6 +11,7 @@ mod journal;
 mod lock;
 mod private;
 mod probe;
+mod removal;
 
 pub(crate) use atomic::{clear_rewriting, rewrite};
 pub use atomic::{clear_unfinished, sync_dir, write_atomic};
@@ -23,3 +24,4 @@ pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
 pub use private::{private_dir, scratch_dir, state_dir, state_folder};
 pub use probe::{Probe, probe};
+pub(crate) use removal::remove_all;

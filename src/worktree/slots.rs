@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -13,7 +12,7 @@ use super::rescue::rescue;
 use super::{SlotError, include};
 use crate::git::Repository;
 use crate::names::{CommitId, SlotId};
-use crate::store::{FileLock, private_dir};
+use crate::store::{FileLock, private_dir, remove_all};
 
 /// Numbers beyond this are not tried.
 const HIGHEST: u32 = 4096;
@@ -263,24 +262,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Deletes a folder and everything in it, also folders that may not be written (a module cache makes such).
+/// Deletes a folder and everything in it.
 pub(super) fn delete(folder: &Path) -> Result<(), SlotError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            open_up(folder);
-            fs::remove_dir_all(folder).map_err(SlotError::io(folder))
-        }
-        // Another run empties the same trash: what is gone is gone.
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(SlotError::io(folder)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn open_up(folder: &Path) {
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
-        }
-    }
+    remove_all(folder).map_err(SlotError::io(folder))
 }

@@ -1,0 +1,30 @@
+//! Removing a folder with everything in it, whatever its modes.
+//!
+//! Knows nothing of whose it was.
+
+use std::fs;
+use std::io::{ErrorKind, Result};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Removes a folder also where something in it may not be written: a module cache makes such, and so may a worker. What is
+/// gone is gone: another may be removing the same.
+pub(crate) fn remove_all(folder: &Path) -> Result<()> {
+    let removed = match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            open_up(folder);
+            fs::remove_dir_all(folder)
+        }
+        other => other,
+    };
+    removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+fn open_up(folder: &Path) {
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
