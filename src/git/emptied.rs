@@ -1,8 +1,8 @@
 //! What a power cut leaves that git cannot get past: files with a name and no content, and locks of the dead.
 //!
-//! A file that was not synced may come back empty, or with zeros for its end. An empty object is worse than a missing one: whoever makes the same
-//! object again, git too, finds the name, writes nothing, and builds on it. Such files hold nothing, so removing them
-//! loses nothing. Knows nothing of when the power was cut.
+//! A file that was not synced may come back empty, or with zeros for its end. An empty object is worse than a missing one:
+//! whoever makes the same object again, git too, finds the name, writes nothing, and builds on it. Such files hold nothing,
+//! so removing them loses nothing. Knows nothing of when the power was cut.
 
 use std::ffi::OsStr;
 use std::fs::{DirEntry, File};

@@ -39,8 +39,8 @@ impl Pack {
     pub(super) fn of(objects: &[MadeObject]) -> Result<Self, GitError> {
         let count = u32::try_from(objects.len()).expect("a group makes fewer objects than a pack can hold");
         let mut pack = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat();
-        // Trees are mostly ids, which nothing makes shorter: to try took as long as all the rest of a landing. Git finds the
-        // deltas between them when packs are folded.
+        // Trees are mostly ids, which nothing makes shorter, and to try was half of the packing. Git finds the deltas between
+        // them when packs are folded.
         let [mut fast, mut none] = [Compression::fast(), Compression::none()].map(|level| Compress::new(level, true));
         let mut places = Vec::with_capacity(objects.len());
         for object in objects {
