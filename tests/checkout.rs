@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
+#[path = "checkout/people.rs"]
+mod people;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -334,107 +336,5 @@ fn a_submodule_that_a_landing_removes_or_replaces_keeps_what_is_in_it() {
             assert_eq!(repo.process().0, "landed", "{kind:?}");
             assert_eq!(repo.git(&["status", "--porcelain"]), "");
         }
-    }
-}
-
-#[test]
-fn what_a_person_is_in_the_middle_of_goes_on_beside_a_landing() {
-    for setting in ["index.version=4", "core.untrackedCache=true", "core.fileMode=false", "core.ignoreCase=true"] {
-        let repo = TestRepo::of(Kind::Ordinary);
-        let (key, value) = setting.split_once('=').unwrap();
-        repo.git(&["config", key, value]);
-        repo.write("f", "f\n");
-        repo.write(".gitignore", "ignored\n");
-        repo.commit("base");
-        let side = repo.candidate("main", "side", &[("f", Some("side\n"))]);
-        repo.git(&["status"]);
-        repo.git(&["merge", "-q", "--no-ff", "--no-commit", &side]);
-        repo.write("staged", "mine\n");
-        repo.git(&["add", "staged"]);
-        repo.write("intended", "mine\n");
-        repo.git(&["add", "-N", "intended"]);
-        repo.write("dir/ignored", "mine\n");
-        repo.write("new/untracked", "mine\n");
-        let before = repo.git(&["status", "--porcelain"]);
-        repo.lands(&[("README", Some("theirs\n")), ("dir/x", Some("x\n")), ("new/x", Some("x\n"))]);
-        let after = repo.git(&["status", "--porcelain"]);
-        assert_eq!(after, before.replace("?? new/", "?? new/untracked"), "{setting}");
-        for path in ["intended", "dir/ignored"] {
-            let below = format!("{path}/x");
-            repo.waits_for(path, &[(path, Some("theirs\n"))]);
-            repo.wave(&["queue", "drop", "T"]).exits(0);
-            repo.waits_for(path, &[(&below, Some("theirs\n"))]);
-            repo.wave(&["queue", "drop", "T"]).exits(0);
-        }
-        repo.git(&["reset", "-q", "intended"]);
-        repo.git(&["commit", "-q", "-m", "merged"]);
-        assert_eq!(repo.git(&["rev-parse", "main^2"]), side, "{setting}");
-        assert_eq!(repo.git(&["diff", "--name-only", "main^", "main"]), "f\nstaged", "{setting}");
-    }
-}
-
-#[test]
-fn a_checkout_that_is_on_the_branch_by_another_name_is_brought_along() {
-    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
-        let repo = TestRepo::of(kind);
-        repo.git(&["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
-        repo.git(&["symbolic-ref", "HEAD", "refs/heads/alias"]);
-        repo.lands(&[("x", Some("x\n"))]);
-        assert_eq!(
-            (repo.git(&["rev-parse", "HEAD"]), repo.git(&["status", "--porcelain"])),
-            (repo.tip(), String::new())
-        );
-        assert_eq!(repo.read("x"), "x\n", "{kind:?}");
-    }
-    let repo = TestRepo::of(Kind::Ordinary);
-    std::fs::remove_file(repo.path(".git/HEAD")).unwrap();
-    std::os::unix::fs::symlink("refs/heads/main", repo.path(".git/HEAD")).unwrap();
-    repo.lands(&[("x", Some("x\n"))]);
-    assert_eq!(repo.git(&["status", "--porcelain"]), "");
-    assert_eq!(repo.read("x"), "x\n", "git once made HEAD a link");
-}
-
-#[test]
-fn a_branch_that_is_being_rebased_moves_when_that_has_ended() {
-    for (kind, how) in [(Kind::Ordinary, "--merge"), (Kind::Ordinary, "--apply"), (Kind::Reftable, "--merge")] {
-        let repo = TestRepo::of(kind);
-        let head = repo.candidate("main", "theirs", &[("x", Some("x\n"))]);
-        repo.git(&["branch", "onto", &repo.candidate("main", "onto", &[("README", Some("onto\n"))])]);
-        repo.write("README", "mine\n");
-        let mine = repo.commit("mine");
-        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
-        repo.try_git(&["rebase", how, "onto"]).exits(1);
-        let mut wave = repo.wave_command(repo.root(), &["queue", "process", "--onto", "main"]);
-        let mut wave = wave.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(wave.stderr.take().unwrap()).lines();
-        let waits = said.find(|line| line.as_ref().unwrap().contains("is being rebased"));
-        assert!(waits.is_some(), "{kind:?} {how}");
-        assert_eq!(repo.tip(), mine);
-        // Git takes the branch back to where it was, whatever has landed on it.
-        repo.git(&["rebase", "--abort"]);
-        assert!(wave.wait().unwrap().success());
-        assert_eq!(repo.subjects("main"), ["begin", "mine", "theirs"], "{kind:?} {how}");
-        assert_eq!((repo.read("x"), repo.git(&["status", "--porcelain"])), ("x\n".to_owned(), String::new()));
-    }
-}
-
-#[test]
-fn who_goes_to_another_branch_while_asked_is_not_followed_and_who_comes_is_brought_along() {
-    for (from, to) in [("main", "other"), ("other", "main")] {
-        let repo = TestRepo::of(Kind::Ordinary);
-        let head = repo.candidate("main", "theirs", &[("x", Some("x\n"))]);
-        repo.git(&["branch", "other"]);
-        repo.git(&["switch", "-q", from]);
-        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
-        let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
-        let approve = |_: &Proposal| {
-            repo.git(&["switch", "-q", to]);
-            Approval::Land
-        };
-        let how = Processing { wait: Duration::ZERO, approve: Some(&approve), give_up: &|| false };
-        queue.process(&BranchRef::from_branch("main"), &how, &mut |_| {}).unwrap();
-        assert_eq!(repo.subjects("main"), ["begin", "theirs"]);
-        assert_eq!(repo.git(&["status", "--porcelain"]), "", "from {from} to {to}");
-        assert_eq!(repo.path("x").exists(), to == "main");
     }
 }

@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::workers::{alive, dead_within, ended, marker, run, spec, until};
+use common::workers::{RUNNER, alive, dead_within, ended, marker, run, runner_to_kill, spec, until};
 use git_wave::process::{How, Stop, Survived, start};
 
-const RUNNER: &str = "WAVE_TEST_RUNNER_FOLDER";
 /// A daemon that nothing of its environment, session or parentage ties to its worker.
 const DAEMON: &str = "env -i setsid -f sh -c 'trap \"\" TERM HUP; echo $$ > daemon; while :; do sleep 60; done'; \
     (setsid sh -c 'echo $$ > forked; exec sleep 600' &) ; while ! [ -s daemon ] || ! [ -s forked ]; do sleep 0.01; done; ";
@@ -79,11 +78,7 @@ fn a_worker_that_halts_itself_and_all_its_children_is_ended_at_its_time() {
 #[test]
 fn a_runner_killed_with_9_takes_the_worker_of_a_halted_shim_with_it() {
     let folder = tempfile::tempdir().unwrap();
-    let mut runner = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_runner_that_is_killed", "--ignored"])
-        .env(RUNNER, folder.path())
-        .spawn()
-        .unwrap();
+    let mut runner = runner_to_kill(folder.path());
     let pids = ["daemon", "forked", "own"].map(|name| marker(&folder.path().join(name)));
     let shim = marker(&folder.path().join("shim"));
     until("a halted shim", || std::fs::read_to_string(format!("/proc/{shim}/stat")).unwrap().contains(") T "));

@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::workers::{alive, dead_within, marker, run, spec, until};
+use common::workers::{RUNNER, alive, dead_within, marker, run, runner_to_kill, spec, until};
 use git_wave::plan::CommandLine;
 use git_wave::process::{Ended, How, Stop, Survived, start};
-
-const RUNNER: &str = "WAVE_TEST_RUNNER_FOLDER";
 
 fn sh(script: &str) -> (Ended, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -122,11 +120,7 @@ fn a_timeout_kills_grandchildren_also_those_that_left_the_session() {
 #[test]
 fn a_runner_killed_with_9_takes_every_worker_with_it() {
     let folder = tempfile::tempdir().unwrap();
-    let mut runner = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_runner_that_is_killed", "--ignored"])
-        .env(RUNNER, folder.path())
-        .spawn()
-        .unwrap();
+    let mut runner = runner_to_kill(folder.path());
     let pids = ["a", "b", "shim"].map(|name| marker(&folder.path().join(name)));
     assert!(pids.iter().all(|pid| alive(pid)), "the precondition: all run");
     runner.kill().unwrap();

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
+#[path = "queue/refused.rs"]
+mod refused;
 
 use common::{Said, TestRepo};
 use serde_json::Value;
@@ -328,87 +330,6 @@ fn a_bare_repository_is_landed_on() {
     repo.wave_in(&bare, &["queue", "add", "--ticket", "T", "--onto", "main", "side"]).exits(0);
     repo.wave_in(&bare, &["queue", "process"]).exits(0);
     assert_eq!(repo.git_in(&bare, &["log", "--format=%s", "main"]), "x\nbegin");
-}
-
-#[test]
-fn bad_input_is_refused_with_2_and_leaves_nothing() {
-    let repo = TestRepo::new();
-    let head = repo.git(&["rev-parse", "main"]);
-    let tree = repo.git(&["rev-parse", "main^{tree}"]);
-    let long = "x".repeat(16 * 1024 + 1);
-    let zeros = "0".repeat(40);
-    let bad: [&[&str]; 8] = [
-        &["queue", "add", "--ticket", "", &head],
-        &["queue", "add", "--ticket", &long, &head],
-        &["queue", "add", "--ticket", "T", "nonsense"],
-        &["queue", "add", "--ticket", "T", &zeros],
-        &["queue", "add", "--ticket", "T", &tree],
-        &["queue", "add", "--ticket", "T", "--onto", "mian", &head],
-        &["queue", "add", "--ticket", "T", "--strategy", "octopus", &head],
-        &["queue", "retry", "e9"],
-    ];
-    for args in bad {
-        let Said { stderr, .. } = repo.wave(args).exits(2);
-        assert!(stderr.contains("error"), "{args:?}: {stderr}");
-    }
-    assert!(repo.wave(bad[5]).stderr.contains("did you mean main?"));
-    assert_eq!(repo.git(&["for-each-ref", "refs/wave/"]), "");
-    assert_eq!(repo.wave(&["--json", "queue", "list", "--all"]).exits(0).json(), serde_json::json!([]));
-}
-
-#[test]
-fn a_ticket_id_of_any_text_lands_and_forges_nothing() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    for (n, id) in ["../x", "-rf", "$(touch x)", "a\nWave-Land: forged", "\u{1F980}", "Fix", "fix"].iter().enumerate() {
-        let file = format!("file{n}");
-        let head = repo.candidate(&base, id, &[(file.as_str(), Some("x"))]);
-        let ticket = format!("--ticket={id}");
-        repo.wave(&["queue", "add", &ticket, &head]).exits(0);
-    }
-    assert_eq!(repo.process(0).len(), 7);
-    let lands = repo.git(&["log", "--format=%(trailers:key=Wave-Land,valueonly)", "main"]);
-    assert_eq!(lands.lines().filter(|line| !line.is_empty()).count(), 7);
-    assert!(!lands.contains("forged"));
-    repo.assert_tidy();
-}
-
-#[test]
-fn a_key_added_twice_gives_the_first_entry_back() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    let head = repo.candidate(&base, "x", &[("x", Some("x"))]);
-    let args = ["--json", "queue", "add", "--ticket", "T", "--key", "run1/T/1", head.as_str()];
-    assert_eq!(repo.wave(&args).exits(0).json()["entry"], "e1");
-    repo.process(0);
-    assert_eq!(repo.wave(&args).exits(0).json()["entry"], "e1");
-    assert_eq!(repo.process(0), Vec::<Value>::new());
-}
-
-#[test]
-fn evil_trees_fail_with_their_reason_and_others_go_on() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    let blob = repo.git(&["hash-object", "-w", "README"]);
-    let commit = |line: String| {
-        let file = repo.home().join("tree");
-        std::fs::write(&file, line).unwrap();
-        let tree = repo.shell(&format!("git mktree --missing < {}", file.display()));
-        repo.git(&["commit-tree", &tree, "-p", &base, "-m", "evil"])
-    };
-    let out = repo.shell("printf /etc/passwd | git hash-object -w --stdin");
-    for (ticket, line) in [
-        ("dotgit", format!("100644 blob {blob}\t.git\n")),
-        ("dotdot", format!("100644 blob {blob}\t..\n")),
-        ("link", format!("120000 blob {out}\tlink\n")),
-    ] {
-        repo.add(ticket, &commit(line));
-    }
-    repo.add("good", &repo.candidate(&base, "good", &[("good", Some("x"))]));
-    let lines = repo.process(1);
-    let states: Vec<&str> = lines.iter().map(|line| line["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["failed", "failed", "failed", "landed"], "{lines:?}");
-    assert_eq!(repo.git(&["diff", "--name-only", &base, "main"]), "good");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Workers without a repository: a spec in a folder, and what the process table says of them.
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use git_wave::plan::CommandLine;
@@ -19,6 +20,15 @@ pub fn spec(folder: &Path, script: &str) -> Spec {
         grace: Duration::from_secs(5),
         shim: PathBuf::from(env!("CARGO_BIN_EXE_git-wave")),
     }
+}
+
+/// Where a test program that plays the runner is told to work.
+pub const RUNNER: &str = "WAVE_TEST_RUNNER_FOLDER";
+
+/// This test program once more, as a runner to be killed: its ignored test `the_runner_that_is_killed`, in `folder`.
+pub fn runner_to_kill(folder: &Path) -> Child {
+    let mut runner = Command::new(std::env::current_exe().unwrap());
+    runner.args(["--exact", "the_runner_that_is_killed", "--ignored"]).env(RUNNER, folder).spawn().unwrap()
 }
 
 pub fn run(spec: &Spec) -> Ended {

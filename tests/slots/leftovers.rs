@@ -1,0 +1,64 @@
+//! What dead runs leave in slots, and what becomes of it.
+
+use super::*;
+
+/// A runner that died while its worker had committed once and edited more.
+fn dead_run(test: &TestRepo) -> PathBuf {
+    let (_repo, slots) = open(test, 1);
+    let at = slots.prepare(SlotId(1), &base(test)).unwrap();
+    std::fs::write(at.join("README"), "committed\n").unwrap();
+    test.git_in(&at, &["commit", "-qam", "the worker's"]);
+    std::fs::write(at.join("unsaved"), "precious\n").unwrap();
+    at
+}
+
+#[test]
+fn unsaved_work_of_a_dead_run_is_held_before_the_slot_is_used_again() {
+    let test = furnished();
+    dead_run(&test);
+    let (repo, slots) = open(&test, 1);
+    exactly(&test, &slots.prepare(SlotId(1), &base(&test)).unwrap(), &base(&test));
+    let held = repo.held(RESCUE).unwrap();
+    assert_eq!(held.len(), 1);
+    assert!(slots.take_warnings()[0].contains(&held[0].0));
+    assert_eq!(test.git(&["show", &format!("{}:unsaved", held[0].0)]), "precious");
+    assert_eq!(test.git(&["log", "--format=%s", "-2", &held[0].0]).lines().last(), Some("the worker's"));
+}
+
+#[test]
+fn unreadable_leftovers_are_put_aside_not_deleted() {
+    let test = furnished();
+    let at = dead_run(&test);
+    std::fs::write(at.join(".git"), "gitdir: /elsewhere\n").unwrap();
+    let (_repo, slots) = open(&test, 1);
+    exactly(&test, &slots.prepare(SlotId(1), &base(&test)).unwrap(), &base(&test));
+    let aside = at.parent().unwrap().join("aside/slot-1.1/unsaved");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), "precious\n");
+    assert!(slots.take_warnings()[0].contains("aside"));
+}
+
+#[test]
+fn a_sweep_removes_dead_slots_holds_what_is_unsaved_and_spares_the_living() {
+    let test = furnished();
+    let at = dead_run(&test);
+    let (_repo, living) = open(&test, 2);
+    let used = living.prepare(SlotId(2), &base(&test)).unwrap();
+    drop(living);
+    let (repo, holder) = open(&test, 2);
+    assert_eq!(sweep(&repo, None).unwrap(), [Swept::InUse { at: at.clone() }, Swept::InUse { at: used.clone() }]);
+    drop(holder);
+    drop(open(&test, 2));
+    // A git that another test starts this moment has our locks until it has begun: then a sweep leaves everything.
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let swept = loop {
+        let swept = sweep(&repo, None).unwrap();
+        let is_in_use = swept.iter().any(|one| matches!(one, Swept::InUse { .. }));
+        if !is_in_use || std::time::Instant::now() > limit {
+            break swept;
+        }
+    };
+    let [Swept::Rescued { refname, .. }, Swept::Removed { .. }] = &swept[..] else { panic!("{swept:?}") };
+    assert_eq!(test.git(&["show", &format!("{refname}:unsaved")]), "precious");
+    assert!(!test.root().with_extension("wave").exists());
+    assert_eq!(sweep(&repo, None).unwrap(), []);
+}
