@@ -139,7 +139,7 @@ fn replay(repo: &TestRepo, begin: Tree, tickets: &[Ticket], landed: &[bool], by_
     tree
 }
 
-/// The target's tree. Not as the checkout has it: see the test in `queue_crash` that is ignored.
+/// The target's tree.
 fn target(repo: &TestRepo) -> Tree {
     let paths = repo.git(&["ls-tree", "-r", "--name-only", "main"]);
     let text = |path: &str| format!("{}\n", repo.git(&["show", &format!("main:{path}")]));
@@ -163,6 +163,7 @@ fn soak(count: usize, seed: u64) {
     let landed = judge_ends(&repo, &tickets, &report);
     let tree = replay(&repo, begin, &tickets, &landed, by_hand);
     assert_eq!(target(&repo), tree);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "", "the checkout is as the target");
     let rivals = |ticket: &&Ticket| matches!(ticket.edit, Edit::Shared(_));
     eprintln!(
         "seed {seed}: {count} tickets, {} with rivals, {} landed; {by_hand} commits by hand, {kills} kills",
