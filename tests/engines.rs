@@ -138,42 +138,6 @@ fn both_engines_land_the_same_trees_and_find_the_same_conflicts() {
     }
 }
 
-/// Fault 17, where nothing is made in memory.
-#[test]
-fn a_prune_in_the_middle_of_a_landing_takes_nothing_of_it() {
-    for kind in [Kind::Extension, Kind::Sha256Reftable] {
-        let repo = TestRepo::of(kind);
-        let lines = |first: &str, last: &str| format!("{first}\n2\n3\n4\n5\n6\n7\n8\n{last}\n");
-        repo.write("f", lines("1", "9"));
-        repo.write(".gitattributes", "f merge=pruner\n");
-        let base = repo.commit("base");
-        let one = repo.candidate(&base, "one", &[("new", Some("x"))]);
-        let two = repo.candidate(&base, "two", &[("f", Some(&lines("1", "two")))]);
-        repo.write("f", lines("ours", "9"));
-        repo.commit("ours");
-        // The merge of the second entry prunes what no ref holds, as was made for the first one: its commit and tree.
-        let driver = format!(
-            "#!/bin/sh\nunset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\ncd '{0}' || exit 1\n\
-             git prune --expire=now && touch ../pruned\ncd - >/dev/null\n\
-             git merge-file -q \"$1\" \"$2\" \"$3\"\n",
-            repo.root().display()
-        );
-        let script = repo.home().join("pruner");
-        std::fs::write(&script, driver).unwrap();
-        repo.git(&["config", "merge.pruner.driver", &format!("sh '{}' %A %O %B", script.display())]);
-        for (ticket, head, priority) in [("one", &one, "0"), ("two", &two, "1")] {
-            let args = ["queue", "add", "--ticket", ticket, "--priority", priority, "--base", &base, head];
-            repo.wave(&args).exits(0);
-        }
-        let said = repo.wave(&["--json", "queue", "process"]).exits(0);
-        assert!(repo.home().join("pruned").exists(), "{kind:?}: the driver did not run");
-        let states: Vec<Value> = said.json_lines().iter().map(|line| line["state"].clone()).collect();
-        assert_eq!(states, ["landed", "landed"], "{kind:?}");
-        assert_eq!((repo.read("f"), repo.read("new")), (lines("ours", "two"), "x".to_owned()), "{kind:?}");
-        repo.assert_tidy();
-    }
-}
-
 /// What a worker leaves in every way: committed, edited, staged, removed, and a conflict with another's.
 const BACKLOG: &str = r#"
 version = 1

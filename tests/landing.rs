@@ -275,51 +275,6 @@ fn a_conflict_that_git_only_tells_is_one_with_the_paths_it_tells() {
 }
 
 #[test]
-fn a_repack_in_the_middle_of_a_landing_takes_nothing_of_it() {
-    let repo = TestRepo::of(Kind::Ordinary);
-    let base = repo.git(&["rev-parse", "main"]);
-    repo.git(&["switch", "-q", "--detach"]);
-    for ticket in ["T-1", "T-2"] {
-        add(&repo, ticket, &repo.candidate(&base, ticket, &[(ticket, Some("x"))]), &[]);
-    }
-    // Asked before the branch moves: what is to land has been written, and no ref reaches it.
-    let hook = format!(
-        "#!/bin/sh\n[ \"$1\" = prepared ] && grep -q refs/heads/main || exit 0\n\
-         unset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\ncd '{}' && git repack -a -d -q && git prune --expire=now && touch ../packed\n",
-        repo.root().display()
-    );
-    repo.write(".git/hooks/reference-transaction", hook);
-    repo.shell("chmod +x .git/hooks/reference-transaction");
-    let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(0).json_lines();
-    assert!(said.iter().all(|one| one["state"] == "landed" && one["landed_by"] == "overlay"), "{said:?}");
-    assert!(repo.home().join("packed").exists(), "the hook did not run");
-    let left = repo.shell("ls .git/objects/pack | grep keep || true");
-    assert_eq!(left, "", "what is kept by a `.keep` is never collected");
-    repo.assert_tidy();
-}
-
-#[test]
-fn a_repack_that_began_between_two_tries_takes_nothing_of_the_second() {
-    let repo = TestRepo::of(Kind::Ordinary);
-    let base = repo.git(&["rev-parse", "main"]);
-    repo.git(&["switch", "-q", "--detach"]);
-    add(&repo, "T-1", &repo.candidate(&base, "T-1", &[("a", Some("x"))]), &[]);
-    repo.write(".git/hooks/reference-transaction", "#!/bin/sh\n! grep -q refs/heads/main\n");
-    repo.shell("chmod +x .git/hooks/reference-transaction");
-    repo.wave(&["queue", "process", "--onto", "main"]).exits(1);
-    // What a repack finds redundant it lists first, and removes when all the rest is done.
-    let listed = repo.shell("ls -d $PWD/.git/objects/pack/pack-*.pack");
-    std::fs::remove_file(repo.path(".git/hooks/reference-transaction")).unwrap();
-    repo.wave(&["queue", "retry", "e1"]).exits(0);
-    repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
-    for pack in listed.lines() {
-        ["idx", "pack"].iter().for_each(|ending| std::fs::remove_file(Path::new(pack).with_extension(ending)).unwrap());
-    }
-    assert_eq!(repo.git(&["show", "main:a"]), "x");
-    repo.assert_tidy();
-}
-
-#[test]
 fn a_branch_that_stands_for_another_stays_what_it_is() {
     for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
         let repo = TestRepo::of(kind);

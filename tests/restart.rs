@@ -75,17 +75,6 @@ fn an_emptied_object_is_not_taken_for_one_that_is_there() {
 }
 
 #[test]
-fn an_emptied_hold_of_a_landing_does_not_stop_the_queue() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    repo.add("T", &repo.candidate(&base, "x", &[("x", Some("x"))]));
-    repo.write(".git/refs/wave/keep/landing/main_", "");
-    repo.wave(&["queue", "process"]).exits(0);
-    assert_eq!(repo.subjects("main"), ["begin", "x"]);
-    repo.assert_tidy();
-}
-
-#[test]
 fn locks_from_before_the_start_go_and_a_living_one_stays() {
     let repo = TestRepo::new();
     let base = repo.git(&["rev-parse", "main"]);

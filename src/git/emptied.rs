@@ -58,12 +58,6 @@ impl Repository {
         }
         self.clear_all_abandoned(&locks)
     }
-
-    /// Removes a ref of ours that has no content. The caller knows that nobody writes it now.
-    pub(crate) fn clear_emptied_hold(&self, refname: &str) -> Result<(), GitError> {
-        let path = self.common_dir().join(refname);
-        if is_empty(&path) { remove(&path) } else { Ok(()) }
-    }
 }
 
 /// Whether a file of this name has content whenever a writer gives it the name: an object, a pack, or what is made of one.

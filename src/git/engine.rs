@@ -11,6 +11,7 @@ use super::plumbing::Plumbing;
 use super::program::Program;
 use super::refs::tip_in;
 use super::session::{Library, NewCommit};
+use super::shelter::Shelter;
 use super::{CommitInfo, GitError, Repository};
 use crate::names::{BranchRef, CommitId, TreeId};
 
@@ -112,22 +113,19 @@ impl Session {
         }
     }
 
-    /// Makes every object made so far durable, and sees to it that no collection takes them before a branch is at `new`
-    /// and [`Session::end_shelter`] is called: by a `.keep` beside the pack, or where git writes, by the ref `hold`.
+    /// Makes what a move from `old` to `new` brings durable, in a pack that no collection takes before
+    /// [`Session::end_shelter`] is called: when the branch is at `new`, or is not going to be.
     #[tracing::instrument(level = "debug", skip_all)]
-    pub(crate) fn persist(&self, new: &CommitId, hold: &str) -> Result<(), GitError> {
+    pub(crate) fn persist(&self, old: &CommitId, new: &CommitId) -> Result<(), GitError> {
+        let shelter = Shelter::of(&self.staging, self.folder.common_dir());
         match &self.by {
-            By::Library(library) => library.persist(),
-            By::Program(git) => git.persist().and_then(|()| self.folder.hold(hold, new)),
+            By::Library(library) => library.persist(&shelter),
+            By::Program(git) => git.persist(old, new, &shelter),
         }
     }
 
-    /// The branch has moved, or is not going to.
-    pub(crate) fn end_shelter(&self, hold: &str) -> Result<(), GitError> {
-        match &self.by {
-            By::Library(_) => self.folder.end_shelter(&self.staging),
-            By::Program(_) => self.folder.release(hold),
-        }
+    pub(crate) fn end_shelter(&self) -> Result<(), GitError> {
+        self.folder.end_shelter(&self.staging)
     }
 
     /// Bytes of objects that are held in memory.

@@ -49,6 +49,7 @@ mod snapshot;
 mod staged;
 mod stale;
 mod swap;
+mod trail;
 mod tree_edit;
 mod untouched;
 mod version;

@@ -52,7 +52,7 @@ impl Pack {
         }
         let checksum = seal(&mut pack);
         places.sort_unstable_by_key(|place| place.id);
-        Ok(Self { name: fresh_name(&checksum), index: index(&places, &checksum), pack })
+        Ok(Self { name: fresh_name(&hex(&checksum)), index: index(&places, &checksum), pack })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -88,13 +88,12 @@ impl Pack {
     }
 }
 
-/// A name that no pack has had, not even one of the same objects: somebody's repack may have listed that where nobody kept it,
-/// and removes by name whatever stands there when it is done.
-fn fresh_name(checksum: &[u8; 20]) -> String {
-    let mut name = Sha1::new();
-    name.update(checksum);
-    (0..2).for_each(|part| name.update(RandomState::new().hash_one((part, std::process::id())).to_be_bytes()));
-    hex(&name.finalize())
+/// A name that no pack has had, as long as `checksum`, not even one of the same objects: somebody's repack may have listed that
+/// where nobody kept it, and removes by name whatever stands there when it is done.
+pub(super) fn fresh_name(checksum: &str) -> String {
+    let random = (0..2).map(|part| RandomState::new().hash_one((part, std::process::id())));
+    let random: String = random.map(|part| format!("{part:016x}")).collect();
+    format!("{random}{}", checksum.get(random.len()..).unwrap_or_default())
 }
 
 /// As git has its packs.

@@ -10,9 +10,22 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::pack::fresh_name;
 use super::program::Program;
 use super::{GitError, worktree};
+use crate::names::CommitId;
 use crate::store::scratch_dir;
+
+/// What of the objects that a store needs is not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lacks {
+    Nothing,
+    /// In a partial clone: what is missing stays so, and is not fetched.
+    WhatIsPromised,
+}
+
+/// The files that a pack is, the index last.
+const ENDINGS: [&str; 2] = ["pack", "idx"];
 
 /// Gone, with what is in it, when it is dropped. Killed before it, it stays until the staging folder is cleared.
 pub(super) struct Quarantine {
@@ -51,21 +64,40 @@ impl Quarantine {
         git.env("GIT_OBJECT_DIRECTORY", &self.folder).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", alternate);
     }
 
-    /// Moves everything into the repository's store. Killed in the middle, it leaves whole objects here and there.
-    pub(super) fn admit(&self) -> Result<(), GitError> {
-        for folder in entries(&self.folder)? {
-            let to = self.store.join(folder.file_name().unwrap_or_default());
-            if !folder.is_dir() || folder.ends_with("info") {
-                continue;
-            }
-            self.like_the_store(&to)?;
-            let mut files = entries(&folder)?;
-            // The index of a pack last: a pack counts from when its index is there.
-            files.sort_by_key(|file| file.extension().is_some_and(|extension| extension == "idx"));
-            for file in files {
-                let to = to.join(file.file_name().unwrap_or_default());
-                fs::rename(&file, &to).map_err(|e| GitError::io(&to, e))?;
-            }
+    /// Puts everything that `to` has and `from` has not into one pack here, also what git found lying in the store: there it
+    /// may be held by nobody. Gives the pack's name, which no pack has had.
+    pub(super) fn pack(&self, git: &mut Program, [from, to]: [&CommitId; 2], lacks: Lacks) -> Result<String, GitError> {
+        let home = self.folder.join("home");
+        git.option("-c").option("core.fsync=pack,pack-metadata").option("-c").option("pack.packSizeLimit=0");
+        git.option("-c").option("pack.writeReverseIndex=false");
+        git.args(["pack-objects", "-q", "--revs", "--sparse", "--delta-base-offset"]);
+        if lacks == Lacks::WhatIsPromised {
+            git.args(["--missing=allow-any"]);
+        }
+        git.args([&home]).input(format!("{to}\n^{from}\n").into_bytes());
+        let packed = String::from_utf8_lossy(&git.run(&[0])?.stdout).trim().to_owned();
+        let name = fresh_name(&packed);
+        for ending in ENDINGS {
+            let made = self.folder.join(format!("home-{packed}.{ending}"));
+            let to = self.folder.join(format!("pack/pack-{name}.{ending}"));
+            fs::rename(&made, &to).map_err(|e| GitError::io(&to, e))?;
+        }
+        Ok(name)
+    }
+
+    /// Moves a pack into the repository's store, and with it what git has fetched as promised. Killed in the middle, it leaves
+    /// whole packs here and there.
+    pub(super) fn admit(&self, pack: &str) -> Result<(), GitError> {
+        let (from, to) = (self.folder.join("pack"), self.store.join("pack"));
+        self.like_the_store(&to)?;
+        let ours = format!("pack-{pack}");
+        let mut files = entries(&from)?;
+        files.retain(|file| file.file_stem() == Some(ours.as_ref()) || file.with_extension("promisor").exists());
+        // The index of a pack last: a pack counts from when its index is there.
+        files.sort_by_key(|file| file.extension().is_some_and(|extension| extension == "idx"));
+        for file in files {
+            let to = to.join(file.file_name().unwrap_or_default());
+            fs::rename(&file, &to).map_err(|e| GitError::io(&to, e))?;
         }
         Ok(())
     }

@@ -146,11 +146,11 @@ impl Repository {
             .collect();
         self.unpack_refs(&going.iter().map(|hold| hold.name.as_str()).collect())?;
         let (any, at_one): (Vec<&Hold>, Vec<&Hold>) = going.into_iter().partition(|hold| hold.only_at.is_none());
-        let has_logs = self.is_there(&format!("logs/{OURS}"));
-        for hold in any {
+        let logs: Vec<String> = any.iter().map(|hold| format!("logs/{}", hold.name)).collect();
+        for (hold, log) in any.into_iter().zip(&logs) {
             self.unlink(&hold.name)?;
-            if has_logs {
-                self.unlink(&format!("logs/{}", hold.name))?;
+            if self.is_loose(log, &mut folders) {
+                self.unlink(log)?;
             }
         }
         for hold in at_one {
@@ -161,8 +161,8 @@ impl Repository {
         Ok(())
     }
 
-    /// Whether a ref is a file; `folders` are those that were looked at. Most holds have never been: an entry that lands at once
-    /// was not rescued, and most runs rescue nothing.
+    /// Whether a ref, or its log, is a file; `folders` are those that were looked at. Most holds have never been: an entry that
+    /// lands at once was not rescued, most runs rescue nothing, and hardly anybody has logs of them.
     fn is_loose<'n>(&self, name: &'n str, folders: &mut BTreeMap<&'n str, bool>) -> bool {
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         *folders.entry(folder).or_insert_with(|| self.is_there(folder)) && self.is_there(name)

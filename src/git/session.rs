@@ -103,12 +103,12 @@ impl Library {
         Ok(*self.signs.get_or_init(|| signs))
     }
 
-    /// Writes every object made so far as one pack, durably and sheltered.
-    pub(super) fn persist(&self) -> Result<(), GitError> {
+    /// Writes every object made so far as one pack, durably and under `shelter`.
+    pub(super) fn persist(&self, shelter: &Shelter) -> Result<(), GitError> {
         let made = self.made.unwritten();
         if !made.is_empty() {
             let pack = Pack::of(&made)?;
-            Shelter::of(&self.staging, self.folder.common_dir()).over(pack.name())?;
+            shelter.over(pack.name())?;
             pack.write(&self.staging, &self.folder.common_dir().join("objects/pack"))?;
             self.made.all_written();
         }

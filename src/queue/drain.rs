@@ -234,11 +234,10 @@ impl Drain<'_> {
 
     /// Objects, intent, swap; in this order.
     fn land(&mut self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
-        let hold = self.queue.landing_ref(self.target);
-        group.session.persist(&group.new, &hold)?;
+        group.session.persist(&group.old, &group.new)?;
         lock.check()?;
         let moved = self.swap(group, lock, turn)?;
-        self.let_go(|_| Ok(group.session.end_shelter(&hold)?));
+        self.let_go(|_| Ok(group.session.end_shelter()?));
         Ok(moved)
     }
 
@@ -327,7 +326,8 @@ impl Drain<'_> {
         self.queue.change(|_| Ok((records, ())))?;
         self.in_doubt = false;
         let ended = told.iter().filter(|(_, landing)| matches!(landing, Landing::Landed { .. } | Landing::Empty));
-        self.let_go(|queue| queue.let_go(ended.map(|(candidate, _)| &candidate.entry)));
+        let target = self.target;
+        self.let_go(|queue| queue.let_go(target, steps, ended.map(|(candidate, _)| &candidate.entry)));
         for (candidate, landing) in told {
             self.tell_of(candidate, landing);
         }

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::book::{Book, Standing};
 use super::entry::{Added, Entry, EntryState, EntryView, KEEP, NewEntry};
-use super::record::Record;
+use super::record::{Record, Step};
 use super::{QueueError, message};
 use crate::git::{Hold, Repository};
 use crate::names::{BranchRef, CommitId, EntryId, slug_of};
@@ -158,8 +158,17 @@ impl Queue {
         Ok(())
     }
 
-    /// Lets go of everything that held these entries' work, which the target has now; what others hold stays.
-    pub(super) fn let_go<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) -> Result<(), QueueError> {
+    /// Lets go of everything that held these entries' work, which `target` has with the last of `steps`, if it has landed;
+    /// what others hold stays.
+    pub(super) fn let_go<'e>(
+        &self,
+        target: &BranchRef,
+        steps: &[Step],
+        entries: impl IntoIterator<Item = &'e Entry>,
+    ) -> Result<(), QueueError> {
+        if let Some(last) = steps.last() {
+            self.repo.leave_trail(target, &last.commit, &self.staging(target).with_extension("log"))?;
+        }
         let holds = entries.into_iter().flat_map(|entry| {
             let rescued = rescue_refs(entry).map(|name| Hold { name, only_at: Some(entry.head.clone()) });
             std::iter::once(Hold { name: entry.keep_ref(), only_at: None }).chain(rescued)

@@ -14,7 +14,7 @@ use super::recovery::{Checkouts, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
 use crate::git::{Along, Begun, Desk, Session, bring_along_command, let_go_of_index};
-use crate::names::{BranchRef, CommitId, EntryId, TreeId, slug_of};
+use crate::names::{BranchRef, CommitId, EntryId, TreeId};
 use crate::policy::Backoff;
 use crate::store::{FileLock, StoreError, once_per_start, started_at};
 
@@ -41,7 +41,6 @@ impl Queue {
     #[tracing::instrument(level = "debug", skip_all)]
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
         self.clear_staging(target)?;
-        self.repo.clear_emptied_hold(&self.landing_ref(target))?;
         self.sweep()?;
         self.repo.clear_lock_of_turn(target)?;
         if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
@@ -81,7 +80,7 @@ impl Queue {
         records.push(Record::Settled { target: target.clone() });
         self.change(|_| Ok((records, ())))?;
         let landed = verdict.landed.iter().filter_map(|step| entries.get(&step.entry));
-        warnings.extend(self.let_go(landed).err().map(|error| stays(&error)));
+        warnings.extend(self.let_go(target, &verdict.landed, landed).err().map(|error| stays(&error)));
         let told =
             verdict.landed.into_iter().filter_map(|step| Some(outcome(entries.get(&step.entry)?, landing(step))));
         Ok(Settled { landed: told.collect(), warnings })
@@ -138,8 +137,7 @@ impl Queue {
     /// What a landing has no more use for, or has left where it failed or was killed.
     pub(super) fn clear_away(&self, target: &BranchRef) -> Result<(), QueueError> {
         self.clear_staging(target)?;
-        self.repo.end_shelter(&self.staging(target))?;
-        Ok(self.repo.release(&self.landing_ref(target))?)
+        Ok(self.repo.end_shelter(&self.staging(target))?)
     }
 
     /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.
@@ -205,11 +203,6 @@ impl Queue {
         // What is left in there is written over the next time.
         let _ = std::fs::remove_dir_all(&folder);
         warnings
-    }
-
-    /// Where git itself writes objects: holds a group's chain between being written and being reachable from the target.
-    pub(super) fn landing_ref(&self, target: &BranchRef) -> String {
-        format!("{KEEP}landing/{}", slug_of(target.branch()))
     }
 }
 

@@ -214,7 +214,7 @@ impl TestRepo {
         log.lines().map(str::to_owned).collect()
     }
 
-    fn command(&self, program: &str, folder: &Path) -> Command {
+    pub fn command(&self, program: &str, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -10,7 +10,6 @@ use crate::names::CommitId;
 impl Plumbing {
     /// Makes a commit, not durable before [`Plumbing::persist`]; signed where `commit.gpgsign` asks for it.
     pub(in super::super) fn commit(&self, new: &NewCommit) -> Result<CommitId, GitError> {
-        self.unsynced.set(true);
         if self.signs()? { commit::signed(&mut self.git(), new) } else { self.store(new) }
     }
 

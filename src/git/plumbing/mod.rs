@@ -14,13 +14,15 @@ mod refs;
 mod snapshot;
 mod view;
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 
 use super::durable::sync_objects;
 use super::program::Program;
-use super::quarantine::Quarantine;
+use super::quarantine::{Lacks, Quarantine};
+use super::shelter::Shelter;
 use super::{GitError, Repository};
+use crate::names::CommitId;
 use batch::Batch;
 pub(super) use discover::discover;
 
@@ -29,8 +31,6 @@ pub(super) struct Plumbing {
     folder: Repository,
     /// Started by the first read.
     batch: RefCell<Option<Batch>>,
-    /// Whether git wrote objects, which it does not sync.
-    pub(super) unsynced: Cell<bool>,
     /// Where it writes them; the repository's own store if nowhere else.
     quarantine: Option<Quarantine>,
     signs: OnceCell<bool>,
@@ -39,8 +39,8 @@ pub(super) struct Plumbing {
 
 impl Plumbing {
     pub(super) fn on(folder: &Repository) -> Self {
-        let (batch, unsynced, signs) = (RefCell::default(), Cell::new(false), OnceCell::new());
-        Self { folder: folder.clone(), batch, unsynced, quarantine: None, signs, is_partial: OnceCell::new() }
+        let (batch, signs, is_partial) = (RefCell::default(), OnceCell::new(), OnceCell::new());
+        Self { folder: folder.clone(), batch, quarantine: None, signs, is_partial }
     }
 
     /// The same, with what is made put apart in `staging` until it is persisted.
@@ -49,12 +49,13 @@ impl Plumbing {
         Ok(Self { quarantine, ..self })
     }
 
-    /// Makes every object made so far part of the repository, durably.
-    pub(super) fn persist(&self) -> Result<(), GitError> {
-        if !self.unsynced.replace(false) {
-            return Ok(());
-        }
-        self.quarantine.as_ref().map_or(Ok(()), Quarantine::admit)?;
+    /// Makes `new`, with all that it has and `old` has not, part of the repository: durably, as one pack under `shelter`.
+    pub(super) fn persist(&self, old: &CommitId, new: &CommitId, shelter: &Shelter) -> Result<(), GitError> {
+        let Some(quarantine) = &self.quarantine else { return Ok(()) };
+        let lacks = if self.is_partial()? { Lacks::WhatIsPromised } else { Lacks::Nothing };
+        let pack = quarantine.pack(&mut self.git(), [old, new], lacks)?;
+        shelter.over(&pack)?;
+        quarantine.admit(&pack)?;
         sync_objects(self.folder.common_dir())
     }
 

@@ -61,7 +61,6 @@ impl Plumbing {
     /// What git has merged from `sides`, in the quarantine or wherever it lay before: it must be whole, since somebody may
     /// have pruned a part of what nobody held.
     pub(in super::super) fn take_over(&self, tree: &TreeId, sides: [&CommitId; 2]) -> Result<(), GitError> {
-        self.unsynced.set(true);
         let [ours, theirs] = sides.map(|side| self.differences(&self.commit_info(side)?.tree, tree));
         let theirs = theirs?;
         let new =
