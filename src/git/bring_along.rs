@@ -49,18 +49,36 @@ pub(crate) struct Desk<'a> {
     pub(crate) held: &'a FileLock,
 }
 
+/// A checkout whose index nobody else writes as long as this is held.
+#[derive(Debug)]
+pub(crate) struct HeldCheckout {
+    checkout: Checkout,
+    lock: MarkedLock,
+}
+
+impl HeldCheckout {
+    pub(crate) fn take(checkout: &Checkout, desk: Desk<'_>) -> Result<Self, GitError> {
+        let lock = lock_index(&checkout.index(), desk.folder)?;
+        Ok(Self { checkout: checkout.clone(), lock })
+    }
+
+    pub(crate) fn is(&self, checkout: &Checkout) -> bool {
+        self.checkout.own() == checkout.own()
+    }
+}
+
 impl Repository {
-    /// Moves index and files of `checkout` along, keeping every change of the user's that is not in the way. Done twice,
+    /// Moves index and files of a checkout along, keeping every change of the user's that is not in the way. Done twice,
     /// it does nothing the second time. What a kill may have left, but may also be the user's, and what stays that should not, is `told`.
     pub(crate) fn bring_along(
         &self,
-        checkout: &Checkout,
+        held: HeldCheckout,
         along: Along<'_>,
         desk: Desk<'_>,
         told: &mut Vec<String>,
     ) -> Result<(), GitError> {
-        let index = checkout.index();
-        let lock = lock_index(&index, desk.folder)?;
+        let HeldCheckout { checkout, lock } = held;
+        let (checkout, index) = (&checkout, checkout.index());
         let copy = self.copy_for(checkout, along.new, desk)?;
         let begun = begun(&copy.with_file_name("begun"), along.begun)?;
         let has_warned = Cell::new(false);

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::program::Program;
@@ -16,6 +17,14 @@ pub(crate) struct Checkout {
     place: PathBuf,
     own: PathBuf,
     leads: Leads,
+}
+
+/// An index at one time, by the marks of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexNow {
+    file: u64,
+    written: (i64, i64),
+    bytes: u64,
 }
 
 /// How git, started among the files, gets to the repository.
@@ -58,6 +67,12 @@ impl Checkout {
     /// Where its index is.
     pub(super) fn index(&self) -> PathBuf {
         self.own.join("index")
+    }
+
+    /// Which index that is now: git writes another in its place.
+    pub(crate) fn index_now(&self) -> Option<IndexNow> {
+        let found = fs::metadata(self.index()).ok()?;
+        Some(IndexNow { file: found.ino(), written: (found.mtime(), found.mtime_nsec()), bytes: found.len() })
     }
 
     /// Where a path of its tree is.

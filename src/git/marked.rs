@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::GitError;
 
 /// A lock of git's, held by us.
+#[derive(Debug)]
 pub(super) struct MarkedLock {
     /// None once it has been let go of: from then on it is somebody else's.
     at: Option<PathBuf>,

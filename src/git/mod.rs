@@ -57,8 +57,8 @@ mod watch;
 mod weight;
 mod worktree;
 
-pub(crate) use bring_along::{Along, Begun, Desk, bring_along_command, let_go_of_index};
-pub(crate) use checkout::Checkout;
+pub(crate) use bring_along::{Along, Begun, Desk, HeldCheckout, bring_along_command, let_go_of_index};
+pub(crate) use checkout::{Checkout, IndexNow};
 pub(crate) use checkouts::obstacles;
 #[cfg(test)]
 pub(crate) use differences::Change;

@@ -191,7 +191,7 @@ impl Drain<'_> {
         repo.exclusively(&target, |turn| self.round(lock, Some(turn))).map_err(QueueError::from)?
     }
 
-    /// One group: made, recorded, swapped, recorded again.
+    /// One group: made, its objects durable, recorded, swapped, recorded again.
     fn round(&mut self, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Round, Fault> {
         self.warn(self.queue.warnings());
         let session = Session::open(&self.queue.repo, &self.queue.staging(self.target)).map_err(QueueError::from)?;
@@ -200,12 +200,12 @@ impl Drain<'_> {
         if candidates.is_empty() {
             return Ok(Round::Idle);
         }
-        let checkouts = self.queue.repo.checkouts_of(self.target).map_err(QueueError::from)?;
+        let checkouts = self.queue.checkouts_of(self.target)?;
         let mut making = Making {
             target: self.target,
             who: &self.who,
             how: self.how,
-            checkouts: &checkouts,
+            checkouts: checkouts.all(),
             approved: &mut self.approved,
         };
         let group = group::make(session, &candidates, &mut making)?;
@@ -218,25 +218,28 @@ impl Drain<'_> {
             self.finish(&[], group.turns)?;
             return Ok(Round::Again);
         }
-        self.in_doubt = true;
-        let moved = self.land(&group, lock, turn)?;
-        self.in_doubt = matches!(moved, Moved::Done);
+        group.session.persist(&group.old, &group.new).map_err(QueueError::from)?;
+        lock.check().map_err(QueueError::from)?;
+        let held = self.queue.hold(self.target, &checkouts, lock);
+        // Before they were held somebody may have staged what is in the way.
+        let is_stale = !checkouts.are_the_same() && !group::in_the_way(&group, checkouts.all())?.is_empty();
+        let moved = if is_stale { Moved::Stale } else { self.land(&group, lock, turn)? };
         match moved {
             Moved::Done => {}
             Moved::Lost => return Ok(Round::Lost),
             Moved::Stale => return Ok(Round::Again),
             Moved::Refused(reason) => return self.refused(group, &reason),
         }
-        self.warn(self.queue.bring_along(&group.intent(self.target), Begun::No, lock));
+        self.warn(self.queue.bring_along(&group.intent(self.target), Begun::No, lock, held));
         self.finish(&group.steps, group.turns)?;
         Ok(Round::Again)
     }
 
-    /// Objects, intent, swap; in this order.
+    /// Intent and swap, in this order.
     fn land(&mut self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
-        group.session.persist(&group.old, &group.new)?;
-        lock.check()?;
+        self.in_doubt = true;
         let moved = self.swap(group, lock, turn)?;
+        self.in_doubt = matches!(moved, Moved::Done);
         self.let_go(|_| Ok(group.session.end_shelter()?));
         Ok(moved)
     }

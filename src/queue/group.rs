@@ -171,7 +171,7 @@ fn is_approved(
 /// Entries that would write where a person has changes, with the paths. One look at the whole chain first: most often
 /// there are none.
 #[tracing::instrument(level = "debug", name = "obstacles", skip_all)]
-fn in_the_way(group: &Group, checkouts: &[Checkout]) -> Result<BTreeMap<u64, Vec<String>>, QueueError> {
+pub(super) fn in_the_way(group: &Group, checkouts: &[Checkout]) -> Result<BTreeMap<u64, Vec<String>>, QueueError> {
     let mut found: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     if group.steps.is_empty() {
         return Ok(found);

@@ -51,6 +51,7 @@
 
 mod book;
 mod candidate;
+mod checkouts;
 mod deferral;
 mod drain;
 mod eligible;

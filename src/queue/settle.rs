@@ -3,7 +3,7 @@
 //! Runs under the landing lock, at the start of every drain. Done twice, it does nothing the second time.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use super::book::Book;
@@ -13,9 +13,8 @@ use super::record::{Intent, Record, Step};
 use super::recovery::{Checkouts, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
-use crate::git::{Along, Begun, Desk, Session, bring_along_command, let_go_of_index};
+use crate::git::{Begun, Session};
 use crate::names::{BranchRef, CommitId, EntryId, TreeId};
-use crate::policy::Backoff;
 use crate::store::{FileLock, StoreError, once_per_start, started_at};
 
 /// How long a git may take to end whose git-wave was killed; it holds the landing lock until then.
@@ -41,6 +40,7 @@ impl Queue {
     #[tracing::instrument(level = "debug", skip_all)]
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
         self.clear_staging(target)?;
+        self.let_go_of_indexes(target, lock)?;
         self.sweep()?;
         self.repo.clear_lock_of_turn(target)?;
         if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
@@ -67,13 +67,8 @@ impl Queue {
             // Whoever moved the ref may have been killed before it was on the disk.
             self.repo.sync_objects()?;
         }
-        let checkouts = self.repo.checkouts_on(target)?;
-        let folder = self.desk(target);
-        for checkout in &checkouts {
-            let_go_of_index(checkout, Desk { folder: &folder, held: lock })?;
-        }
         let mut warnings = match verdict.checkouts {
-            Checkouts::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock),
+            Checkouts::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock, Vec::new()),
             Checkouts::LeaveAlone => Vec::new(),
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
@@ -137,23 +132,13 @@ impl Queue {
     /// What a landing has no more use for, or has left where it failed or was killed.
     pub(super) fn clear_away(&self, target: &BranchRef) -> Result<(), QueueError> {
         self.clear_staging(target)?;
+        removed(&self.desk(target))?;
         Ok(self.repo.end_shelter(&self.staging(target))?)
     }
 
     /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.
     pub(super) fn clear_staging(&self, target: &BranchRef) -> Result<(), QueueError> {
-        let folder = self.staging(target);
-        match std::fs::remove_dir_all(&folder) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(StoreError::Io { path: folder, source }.into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Where the index of a checkout is worked on that is brought along.
-    fn desk(&self, target: &BranchRef) -> PathBuf {
-        self.staging(target).with_extension("checkout")
+        removed(&self.staging(target))
     }
 
     fn seen(&self, intent: &Intent, entries: &BTreeMap<u64, Entry>) -> Result<Seen, QueueError> {
@@ -169,40 +154,14 @@ impl Queue {
         }
         Ok(seen)
     }
+}
 
-    /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is
-    /// made. What cannot be is left as it is, and said: the landing stands all the same.
-    #[tracing::instrument(level = "debug", name = "checkout", skip_all)]
-    pub(super) fn bring_along(&self, intent: &Intent, begun: Begun, lock: &FileLock) -> Vec<String> {
-        let checkouts = match self.repo.checkouts_on(&intent.target) {
-            Ok(checkouts) => checkouts,
-            Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
-        };
-        let folder = self.desk(&intent.target);
-        let mut along = Along { old: &intent.old, new: &intent.new, begun };
-        let desk = Desk { folder: &folder, held: lock };
-        let mut warnings = Vec::new();
-        for checkout in &checkouts {
-            let mut tries = 0;
-            while let Err(error) = self.repo.bring_along(checkout, along, desk, &mut warnings) {
-                // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
-                // fault has its second chance too: the checkout would show the landing undone.
-                if tries < if error.is_transient() { 6 } else { 2 }
-                    && let Some(delay) = Backoff::INFRASTRUCTURE.delay(tries, 0.5)
-                {
-                    tries += 1;
-                    along.begun = Begun::Perhaps;
-                    std::thread::sleep(delay);
-                    continue;
-                }
-                let command = bring_along_command(checkout, &intent.old, &intent.new);
-                warnings.push(format!("{checkout} could not be brought along: {error}; run: {command}"));
-                break;
-            }
+fn removed(folder: &Path) -> Result<(), QueueError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { path: folder.to_owned(), source }.into())
         }
-        // What is left in there is written over the next time.
-        let _ = std::fs::remove_dir_all(&folder);
-        warnings
+        _ => Ok(()),
     }
 }
 

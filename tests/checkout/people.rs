@@ -103,3 +103,62 @@ fn who_goes_to_another_branch_while_asked_is_not_followed_and_who_comes_is_broug
         assert_eq!(repo.path("x").exists(), to == "main");
     }
 }
+
+/// The branch has moved, and the checkout is not brought along yet: what is committed there has the files of before.
+#[test]
+fn who_commits_while_the_branch_moves_does_not_take_the_landing_back() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable] {
+        for commit in ["git commit -q -m person", "git commit -q -m person -- mine", "git commit -q -a -m person"] {
+            let repo = TestRepo::of(kind);
+            repo.write("mine", "1\n");
+            repo.commit("base");
+            repo.write("mine", "2\n");
+            repo.git(&["add", "mine"]);
+            let hook = format!(
+                "#!/bin/sh\n[ \"$1\" = committed ] && grep -q refs/heads/main && [ -z \"$PERSON\" ] || exit 0\n\
+                 unset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\nexport PERSON=1\ncd '{}'\n\
+                 {commit}; echo $? >../tried\n",
+                repo.root().display()
+            );
+            repo.write(".git/hooks/reference-transaction", hook);
+            repo.shell("chmod +x .git/hooks/reference-transaction");
+            repo.lands(&[("x", Some("x\n"))]);
+            assert!(repo.home().join("tried").exists(), "{kind:?}: nobody committed");
+            assert_eq!(repo.git(&["show", "main:x"]), "x", "{kind:?}: {commit}");
+            repo.git(&["commit", "-q", "-m", "person, again"]);
+            assert_eq!(repo.git(&["diff", "--name-only", "main^", "main"]), "mine", "{kind:?}: {commit}");
+            assert_eq!(repo.git(&["status", "--porcelain"]), "", "{kind:?}: {commit}");
+        }
+    }
+}
+
+/// Between the look at the checkout and the move of the branch.
+#[test]
+fn what_is_staged_while_a_landing_is_made_is_in_its_way() {
+    for kind in [Kind::Ordinary, Kind::Extension] {
+        let repo = TestRepo::of(kind);
+        repo.write("f", "base\n");
+        repo.commit("base");
+        let head = repo.candidate("main", "theirs", &[("f", Some("theirs\n"))]);
+        repo.wave(&["queue", "add", "--ticket", "T", &head]).exits(0);
+        // Somebody is at work on the index, and done with it when the landing is made.
+        let (index, lock) = (repo.path(".git/index"), repo.path(".git/index.lock"));
+        std::fs::copy(&index, repo.home().join("index")).unwrap();
+        repo.write("f", "mine\n");
+        let mut add = repo.git_command(&["add", "f"]);
+        assert!(add.env("GIT_INDEX_FILE", repo.home().join("index")).status().unwrap().success());
+        repo.git(&["checkout", "-q", "f"]);
+        std::fs::copy(repo.home().join("index"), &lock).unwrap();
+        let landing = repo.wave_command(repo.root(), &["--json", "queue", "process"]).stdout(Stdio::piped()).spawn();
+        let is_made = || repo.try_shell("ls .git/objects/pack/*.keep").code == Some(0);
+        while !is_made() {
+            std::thread::yield_now();
+        }
+        std::fs::rename(&lock, &index).unwrap();
+        let said = landing.unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert!(said.contains("\"dirty-target\""), "{kind:?}: {said}");
+        assert_eq!(repo.subjects("main"), ["begin", "base"], "{kind:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "MM f", "{kind:?}: what was staged stays so");
+    }
+}

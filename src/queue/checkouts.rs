@@ -1,0 +1,123 @@
+//! The checkouts of a target while it moves: looked at, held, brought along.
+//!
+//! Whoever commits in one between the move of the branch and the bringing along would have the files of before, and undo the
+//! landing: so their indexes are held before the branch moves. Knows nothing of what lands.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::QueueError;
+use super::record::Intent;
+use super::register::Queue;
+use crate::git::{Along, Begun, Checkout, Desk, HeldCheckout, IndexNow, bring_along_command, let_go_of_index};
+use crate::names::BranchRef;
+use crate::policy::Backoff;
+use crate::store::FileLock;
+
+/// How long somebody may hold an index before a landing goes on without it, and how often one looks.
+const INDEX_WAIT: Duration = Duration::from_secs(1);
+const INDEX_LOOK: Duration = Duration::from_millis(2);
+
+/// The checkouts of a target, and what was staged in them when a landing was begun.
+pub(super) struct Checkouts {
+    all: Vec<Checkout>,
+    indexes: Vec<Option<IndexNow>>,
+}
+
+impl Checkouts {
+    pub(super) fn all(&self) -> &[Checkout] {
+        &self.all
+    }
+
+    /// Whether nobody has staged anything since.
+    pub(super) fn are_the_same(&self) -> bool {
+        self.all.iter().zip(&self.indexes).all(|(checkout, then)| checkout.index_now() == *then)
+    }
+}
+
+impl Queue {
+    /// As they are before anything is made. Refuses for now where a landing would be taken back.
+    pub(super) fn checkouts_of(&self, target: &BranchRef) -> Result<Checkouts, QueueError> {
+        let all = self.repo.checkouts_of(target)?;
+        let indexes = all.iter().map(Checkout::index_now).collect();
+        Ok(Checkouts { all, indexes })
+    }
+
+    /// Holds the index of each. One that somebody has for long is left out: whoever it is has read the branch already, and
+    /// loses the race for it.
+    pub(super) fn hold(&self, target: &BranchRef, checkouts: &Checkouts, lock: &FileLock) -> Vec<HeldCheckout> {
+        let (folder, until) = (self.desk(target), Instant::now() + INDEX_WAIT);
+        let desk = Desk { folder: &folder, held: lock };
+        let patiently = |checkout| loop {
+            match HeldCheckout::take(checkout, desk) {
+                Err(error) if error.is_transient() && Instant::now() < until => std::thread::sleep(INDEX_LOOK),
+                other => return other.ok(),
+            }
+        };
+        checkouts.all.iter().filter_map(patiently).collect()
+    }
+
+    /// Locks of ours that a killed landing left on checkouts of `target`.
+    pub(super) fn let_go_of_indexes(&self, target: &BranchRef, lock: &FileLock) -> Result<(), QueueError> {
+        let folder = self.desk(target);
+        // Whoever holds one has made it.
+        if folder.exists() {
+            for checkout in self.repo.checkouts_on(target)? {
+                let_go_of_index(&checkout, Desk { folder: &folder, held: lock })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is
+    /// made. What cannot be is left as it is, and said: the landing stands all the same. Those that are `held` are ours already.
+    #[tracing::instrument(level = "debug", name = "checkout", skip_all)]
+    pub(super) fn bring_along(
+        &self,
+        intent: &Intent,
+        begun: Begun,
+        lock: &FileLock,
+        mut held: Vec<HeldCheckout>,
+    ) -> Vec<String> {
+        let checkouts = match self.repo.checkouts_on(&intent.target) {
+            Ok(checkouts) => checkouts,
+            Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
+        };
+        let folder = self.desk(&intent.target);
+        let mut along = Along { old: &intent.old, new: &intent.new, begun };
+        let desk = Desk { folder: &folder, held: lock };
+        let mut warnings = Vec::new();
+        for checkout in &checkouts {
+            let mut tries = 0;
+            let mut ours = held.iter().position(|held| held.is(checkout)).map(|at| held.swap_remove(at));
+            let mut bring = |along, warnings: &mut Vec<String>| {
+                let held = ours.take().map_or_else(|| HeldCheckout::take(checkout, desk), Ok)?;
+                self.repo.bring_along(held, along, desk, warnings)
+            };
+            while let Err(error) = bring(along, &mut warnings) {
+                // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
+                // fault has its second chance too: the checkout would show the landing undone.
+                if tries < if error.is_transient() { 6 } else { 2 }
+                    && let Some(delay) = Backoff::INFRASTRUCTURE.delay(tries, 0.5)
+                {
+                    tries += 1;
+                    along.begun = Begun::Perhaps;
+                    std::thread::sleep(delay);
+                    continue;
+                }
+                let command = bring_along_command(checkout, &intent.old, &intent.new);
+                warnings.push(format!("{checkout} could not be brought along: {error}; run: {command}"));
+                break;
+            }
+        }
+        drop(held);
+        // What is left in there is written over the next time.
+        let _ = std::fs::remove_dir_all(&folder);
+        warnings
+    }
+
+    /// Where the index of a checkout is worked on that is brought along.
+    pub(super) fn desk(&self, target: &BranchRef) -> PathBuf {
+        self.staging(target).with_extension("checkout")
+    }
+}
