@@ -60,7 +60,7 @@ impl Checkout {
     }
 
     /// Its folder in the repository.
-    pub(super) fn own(&self) -> &Path {
+    pub(crate) fn own(&self) -> &Path {
         &self.own
     }
 

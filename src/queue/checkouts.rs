@@ -29,14 +29,15 @@ impl Checkouts {
         &self.all
     }
 
-    /// Whether nobody has staged anything since.
-    pub(super) fn are_the_same(&self) -> bool {
-        self.all.iter().zip(&self.indexes).all(|(checkout, then)| checkout.index_now() == *then)
+    /// Whether nobody has come, gone or staged anything since `then`.
+    pub(super) fn are_as(&self, then: &Self) -> bool {
+        let folders = |one: &Self| one.all.iter().map(|checkout| checkout.own().to_owned()).collect::<Vec<_>>();
+        folders(self) == folders(then) && self.indexes == then.indexes
     }
 }
 
 impl Queue {
-    /// As they are before anything is made. Refuses for now where a landing would be taken back.
+    /// As they are now. Refuses for now where a landing would be taken back.
     pub(super) fn checkouts_of(&self, target: &BranchRef) -> Result<Checkouts, QueueError> {
         let all = self.repo.checkouts_of(target)?;
         let indexes = all.iter().map(Checkout::index_now).collect();

@@ -221,8 +221,9 @@ impl Drain<'_> {
         group.session.persist(&group.old, &group.new).map_err(QueueError::from)?;
         lock.check().map_err(QueueError::from)?;
         let held = self.queue.hold(self.target, &checkouts, lock);
-        // Before they were held somebody may have staged what is in the way.
-        let is_stale = !checkouts.are_the_same() && !group::in_the_way(&group, checkouts.all())?.is_empty();
+        // Before they were held somebody may have come, or staged what is in the way.
+        let now = self.queue.checkouts_of(self.target)?;
+        let is_stale = !now.are_as(&checkouts) && !group::in_the_way(&group, now.all())?.is_empty();
         let moved = if is_stale { Moved::Stale } else { self.land(&group, lock, turn)? };
         match moved {
             Moved::Done => {}
