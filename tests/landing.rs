@@ -295,3 +295,28 @@ fn a_branch_that_stands_for_another_stays_what_it_is() {
         assert!(said.code == Some(2) && said.stderr.contains("stands for refs/tags/none"), "{}", said.stderr);
     }
 }
+
+#[test]
+fn a_branch_that_comes_to_stand_for_another_while_it_is_landed_on_stays_so() {
+    for kind in [Kind::Ordinary, Kind::Extension] {
+        let repo = TestRepo::of(kind);
+        repo.write(".gitattributes", "d/f merge=renamer\n");
+        let (tip, head, _) = to_be_merged_by_git(&repo);
+        repo.git(&["switch", "-q", "--detach"]);
+        let renamer = format!(
+            "#!/bin/sh\nunset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\n\
+             (cd '{}' && git branch trunk {tip} && git symbolic-ref refs/heads/main refs/heads/trunk)\n\
+             git merge-file -q \"$1\" \"$2\" \"$3\"\n",
+            repo.root().display()
+        );
+        let script = repo.home().join("renamer");
+        std::fs::write(&script, renamer).unwrap();
+        repo.git(&["config", "merge.renamer.driver", &format!("sh '{}' %A %O %B", script.display())]);
+        add(&repo, "T-1", &head, &[]);
+        let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]).exits(0).json_lines();
+        assert_eq!(said[0]["state"], "landed", "{kind:?}: {said:?}");
+        assert_eq!(repo.git(&["symbolic-ref", "refs/heads/main"]), "refs/heads/trunk", "{kind:?}");
+        assert_eq!(repo.git(&["rev-parse", "trunk"]), said[0]["commit"], "{kind:?}");
+        repo.assert_tidy();
+    }
+}
