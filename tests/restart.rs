@@ -82,7 +82,7 @@ fn locks_from_before_the_start_go_and_a_living_one_stays() {
     let old = [".git/index.lock", ".git/packed-refs.lock", repo.kind().lock_of_main()].map(|name| repo.path(name));
     let living = repo.path(".git/other.lock");
     // Made before the clock was set, by one who is still at work.
-    let at_work = repo.path(".git/HEAD.lock");
+    let at_work = repo.path(".git/ORIG_HEAD.lock");
     for lock in old.iter().chain([&living, &at_work]) {
         std::fs::write(lock, "").unwrap();
     }
