@@ -135,6 +135,12 @@ impl<'a> Reader<'a> {
         }
         Ok(Bytes::Stored(object))
     }
+
+    /// An error if the object is not there, or damaged. Costs nothing where it was read before.
+    pub(super) fn verify(&self, id: Oid) -> Result<(), GitError> {
+        let is_known = self.made.verified.borrow().contains(&id);
+        if is_known { Ok(()) } else { self.read(id).map(drop) }
+    }
 }
 
 impl Trees for Reader<'_> {
