@@ -23,9 +23,6 @@ pub(crate) enum Flaw {
     Damaged(String),
 }
 
-/// From so many bytes on a file is not read into memory at once, if that can be helped.
-const LARGE: usize = 16 << 20;
-
 impl Session {
     /// The first of these files and links that is not there as one, or not whole. What a partial clone lacks is promised,
     /// and counts as there.
@@ -43,9 +40,12 @@ impl Library {
         if self.is_partial {
             return Ok(None);
         }
-        let reader = self.reader()?;
+        let (reader, mut piece) = (self.reader()?, vec![0; 1 << 16]);
         for item in items {
             let id = Oid::from_bytes(item.id.as_bytes()).map_err(GitError::during("reading a file's id"))?;
+            if is_whole(&reader.odb, id, &mut piece) {
+                continue;
+            }
             if let Some(flaw) = flaw_of(&reader, id)? {
                 return Ok(Some((item.id, flaw)));
             }
@@ -54,15 +54,29 @@ impl Library {
     }
 }
 
+/// Whether a blob that has a file to itself is whole. Not all of it is in memory at once, as one from a pack must be.
+fn is_whole(odb: &git2::Odb<'_>, id: Oid, piece: &mut [u8]) -> bool {
+    let Ok((mut stream, size, kind)) = odb.reader(id) else { return false };
+    let mut hash = Sha1::new();
+    hash.update(format!("{kind} {size}\0"));
+    while let Ok(read) = stream.read(piece) {
+        if read == 0 {
+            return kind == ObjectType::Blob && hash.finalize().as_slice() == id.as_bytes();
+        }
+        hash.update(&piece[..read]);
+    }
+    false
+}
+
 fn flaw_of(reader: &Reader<'_>, id: Oid) -> Result<Option<Flaw>, GitError> {
-    let read = match reader.odb.read_header(id) {
-        Ok((size, ObjectType::Blob)) if size > LARGE && is_whole(&reader.odb, id) => Ok(()),
-        Ok((_, ObjectType::Blob)) => reader.verify(id),
-        Ok(_) => return Ok(Some(Flaw::Missing)),
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(Some(Flaw::Missing)),
-        Err(error) => Err(GitError::during(format!("reading the object {id}"))(error)),
-    };
-    read.err().map(damaged).transpose()
+    match reader.stored(id) {
+        Ok(object) if object.kind() == ObjectType::Blob => Ok(None),
+        Ok(_) => Ok(Some(Flaw::Missing)),
+        Err(error) => match reader.odb.read_header(id) {
+            Err(absent) if absent.code() == ErrorCode::NotFound => Ok(Some(Flaw::Missing)),
+            _ => damaged(error).map(Some),
+        },
+    }
 }
 
 /// What was read tells of the object, unless it tells of the machine.
@@ -72,20 +86,5 @@ pub(super) fn damaged(error: GitError) -> Result<Flaw, GitError> {
         GitError::Library { detail, .. } => Ok(Flaw::Damaged(detail)),
         GitError::Program { stderr, .. } => Ok(Flaw::Damaged(stderr.lines().last().unwrap_or_default().to_owned())),
         error => Err(error),
-    }
-}
-
-/// Whether a blob of its own file is whole, piece by piece; one in a pack cannot be read so.
-fn is_whole(odb: &git2::Odb<'_>, id: Oid) -> bool {
-    let Ok((mut stream, size, kind)) = odb.reader(id) else { return false };
-    let mut hash = Sha1::new();
-    hash.update(format!("{kind} {size}\0"));
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        match stream.read(&mut piece) {
-            Ok(0) => return hash.finalize().as_slice() == id.as_bytes(),
-            Ok(read) => hash.update(&piece[..read]),
-            Err(_) => return false,
-        }
     }
 }
