@@ -140,6 +140,39 @@ fn a_flipped_bit_in_a_runs_journal_is_refused_by_its_line_and_other_runs_go_on()
 }
 
 #[test]
+fn a_flipped_bit_in_a_runs_plan_or_settings_is_refused_by_the_file_and_nothing_of_it_is_obeyed() {
+    let repo = TestRepo::new();
+    killed_run(&repo);
+    release(&repo);
+    let folder = log_of_run(&repo).parent().unwrap().to_owned();
+    repo.wave(&["clean"]).exits(0);
+    for (name, words) in [
+        ("plan.json", ["../at;", "\"HELD\"", "\"crc\"", "}"]),
+        ("settings.json", ["main", "\"port_base\"", "\"crc\"", "}"]),
+    ] {
+        let file = folder.join(name);
+        let text = std::fs::read_to_string(&file).unwrap();
+        for word in words {
+            let whole = flip(&file, text.find(word).unwrap() + word.len() / 2);
+            let before = everything(&repo);
+            let said = repo.wave(&["resume"]);
+            assert_eq!(said.code, Some(3), "{name}, {word}: {}\n{}", said.stdout, said.stderr);
+            for told in [file.to_str().unwrap(), "damaged", "put a copy of that file back"] {
+                assert!(said.stderr.contains(told), "{name}, {word}: no {told} in: {}", said.stderr);
+            }
+            assert_eq!(everything(&repo), before, "{name}, {word}");
+            std::fs::write(&file, whole).unwrap();
+        }
+        // As it was written before there were checksums.
+        let older: Value = serde_json::from_str(&text).unwrap();
+        std::fs::write(&file, older["data"].to_string()).unwrap();
+    }
+    repo.wave(&["resume"]).exits(0);
+    assert_eq!(repo.subjects("main"), ["begin", "A", "HELD"]);
+    repo.assert_tidy();
+}
+
+#[test]
 fn a_torn_end_of_a_runs_journal_is_cut_and_said_and_the_run_goes_on() {
     let repo = TestRepo::new();
     killed_run(&repo);
