@@ -213,3 +213,44 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
+
+/// A lock on the list of tables, and one on a table, as a git leaves them that is killed while it folds tables.
+fn locks_on_tables(repo: &TestRepo) -> [std::path::PathBuf; 2] {
+    let folder = repo.path(".git/reftable");
+    let tables = std::fs::read_to_string(folder.join("tables.list")).unwrap();
+    let locks = [folder.join("tables.list.lock"), folder.join(format!("{}.lock", tables.lines().next().unwrap()))];
+    locks.iter().for_each(|lock| std::fs::write(lock, "").unwrap());
+    locks
+}
+
+#[test]
+fn locks_that_a_killed_git_left_on_tables_are_cleared_with_nothing_to_land_and_with_something() {
+    for kind in [Kind::Reftable, Kind::Sha256Reftable] {
+        let repo = TestRepo::of(kind);
+        repo.wave(&["queue", "process"]).exits(0);
+        locks_on_tables(&repo);
+        repo.wave(&["queue", "process"]).exits(0);
+        repo.assert_tidy();
+        repo.git(&["branch", "of-a-person"]);
+        let head = repo.candidate("main", "x", &[("x", Some("x"))]);
+        repo.wave(&["queue", "add", "--ticket", "X", &head]).exits(0);
+        locks_on_tables(&repo);
+        let said = repo.wave(&["queue", "process"]).exits(0);
+        assert_eq!(repo.subjects("main"), ["begin", "x"], "{kind:?}: {}", said.stderr);
+        repo.assert_tidy();
+    }
+}
+
+#[test]
+fn locks_on_tables_stay_while_a_git_is_at_work_on_them() {
+    let repo = TestRepo::of(Kind::Reftable);
+    let locks = locks_on_tables(&repo);
+    // What it folds them into.
+    let new = std::fs::File::create_new(repo.path(".git/reftable/new.ref.temp.x1")).unwrap();
+    repo.wave(&["queue", "process"]).exits(0);
+    assert!(locks.iter().all(|lock| lock.exists()), "its locks were taken from it");
+    drop(new);
+    std::fs::remove_file(repo.path(".git/reftable/new.ref.temp.x1")).unwrap();
+    repo.wave(&["queue", "process"]).exits(0);
+    repo.assert_tidy();
+}

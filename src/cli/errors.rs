@@ -37,6 +37,10 @@ impl From<StoreError> for CliError {
             StoreError::Removed { .. } => {
                 refused.hint("nothing is lost: find who removes it, and run the same command again")
             }
+            StoreError::Rotten { .. } => refused.hint(
+                "put a copy of that file back; without one, move its folder away and run the backlog again: what had landed \
+                 stays, and unlanded work is held by refs below refs/wave/",
+            ),
             StoreError::NotOurs { .. } => refused.hint(
                 "look at what it is; if it is yours after all, make it a folder of your own with mode 0700, or remove it",
             ),

@@ -80,7 +80,7 @@ impl Repository {
         let HeldCheckout { checkout, lock } = held;
         let (checkout, index) = (&checkout, checkout.index());
         let copy = self.copy_for(checkout, along.new, desk)?;
-        let begun = begun(&copy.with_file_name("begun"), along.begun)?;
+        let (since, begun) = begun(&copy.with_file_name("begun"), along.begun)?;
         let has_warned = Cell::new(false);
         let git = |args: &[&OsStr]| {
             let mut git = checkout.git();
@@ -100,14 +100,18 @@ impl Repository {
         sync_if_apart(&copy, checkout)?;
         if read().is_err() {
             let changes = self.changes_between(along.old, along.new)?;
-            match (looked_again(&changes), begun) {
-                (Err(_), Some(since)) => {
-                    let aside = self.common_dir().join("wave/half-written").join(along.new.as_str());
-                    HalfWritten { checkout, since, aside: &aside }.take_back(&changes, told)?;
-                    looked_again(&changes)?;
-                }
-                (other, _) => other?,
+            let aside = self.common_dir().join("wave/half-written").join(along.new.as_str());
+            let half = HalfWritten { checkout, since, aside: &aside };
+            let mut again = looked_again(&changes);
+            if again.is_err() && begun == Begun::Perhaps {
+                half.take_back(&changes, told)?;
+                again = looked_again(&changes);
             }
+            if again.is_err() {
+                // Whoever tries again would take for the user's what git has written now.
+                half.take_back(&changes, told)?;
+            }
+            again?;
         }
         if has_warned.get() {
             // Git only warns of a file that it cannot remove.
@@ -147,18 +151,22 @@ pub(crate) fn let_go_of_index(checkout: &Checkout, desk: Desk<'_>) -> Result<(),
     take_back(&at, &mark(desk.folder))
 }
 
-/// When somebody else had begun, by the file that is made before git writes any. From now on, we have.
+/// When git began, by the file that is made before it writes any; and whether that was for somebody else, before us.
 ///
 /// A power cut leaves that file if it leaves any of git's, where both are in one file system: names reach the disk in their order.
-fn begun(marker: &Path, begun: Begun) -> Result<Option<Since>, GitError> {
+fn begun(marker: &Path, begun: Begun) -> Result<(Since, Begun), GitError> {
     let io = |source| GitError::io(marker, source);
-    match fs::metadata(marker) {
-        Ok(found) if begun == Begun::Perhaps => return Ok(Some((found.mtime(), found.mtime_nsec()))),
+    let found = match fs::metadata(marker) {
+        Ok(found) if begun == Begun::Perhaps => Some(found),
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
+        _ => None,
+    };
+    if let Some(found) = found {
+        return Ok(((found.mtime(), found.mtime_nsec()), Begun::Perhaps));
     }
     fs::write(marker, "").map_err(io)?;
-    Ok(None)
+    let made = fs::metadata(marker).map_err(io)?;
+    Ok(((made.mtime(), made.mtime_nsec()), Begun::No))
 }
 
 /// With its time: by that, git tells which files may have changed since without showing it.

@@ -54,7 +54,10 @@ impl Session {
 
     pub(crate) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
         match &self.by {
-            By::Library(library) => commit_info_in(&library.repo, id),
+            By::Library(library) => {
+                library.reader()?.verify(super::oid(id)?)?;
+                commit_info_in(&library.repo, id)
+            }
             By::Program(git) => git.commit_info(id),
         }
     }

@@ -1,5 +1,5 @@
-//! What git did by half in a checkout: files that it had begun to write when it was killed are taken back, so that they
-//! can be written whole, and those that it could not remove are removed.
+//! What git did by half in a checkout: files that it had begun to write when it was killed, or had no more room, are taken
+//! back, so that they can be written whole, and those that it could not remove are removed.
 //!
 //! A half-written file is how the landed one begins; so is one that its owner has shortened since. What may be somebody's is
 //! moved aside for them, never removed: that is cheaper than to be sure of whose it is. Knows nothing of who was killed.
@@ -34,31 +34,41 @@ pub(super) struct HalfWritten<'a> {
 
 impl HalfWritten<'_> {
     /// Takes back what of `changes` has been written; a folder goes with the last file in it where it has
-    /// taken a file's place already. What is moved aside is `told`.
+    /// taken a file's place already. What is moved aside is `told`; it comes last, since on a full disk it needs the room that
+    /// the others leave.
     pub(super) fn take_back(self, changes: &Differences, told: &mut Vec<String>) -> Result<(), GitError> {
+        let mut begun = Vec::new();
         for (path, change) in changes {
             let Some(item) = change.after else { continue };
             let at = self.checkout.at(path);
             match self.written(path, item)? {
-                Written::NotBegun => continue,
-                Written::HoldsNothing => fs::remove_file(&at).map_err(|source| GitError::io(&at, source))?,
-                Written::Begun => {
-                    let to = free_place(self.aside, path)?;
-                    move_file(&at, &to)?;
-                    let (from, to) = (at.display(), to.display());
-                    told.push(format!(
-                        "{from} was half written when a landing was killed, or shortened since; what it held is in {to}"
-                    ));
+                Written::NotBegun => {}
+                Written::Begun if !is_kept(self.aside, path, &at) => begun.push(path),
+                Written::Begun | Written::HoldsNothing => {
+                    fs::remove_file(&at).map_err(|source| GitError::io(&at, source))?;
+                    self.leave_folders(path, changes);
                 }
             }
-            let first = folders_above(path).position(|folder| changes.contains_key(folder));
-            let replaced = first.map_or_else(Vec::new, |first| folders_above(path).skip(first).collect());
-            for folder in replaced.into_iter().rev() {
-                // One with something else in it stays.
-                let _ = fs::remove_dir(self.checkout.at(folder));
-            }
+        }
+        for path in begun {
+            let (at, to) = (self.checkout.at(path), free_place(self.aside, path)?);
+            move_file(&at, &to)?;
+            let (from, to) = (at.display(), to.display());
+            told.push(format!(
+                "{from} was half written when a landing could not go on, or shortened since; what it held is in {to}"
+            ));
+            self.leave_folders(path, changes);
         }
         Ok(())
+    }
+
+    /// Removes the folders above `path` that have taken a file's place. One with something else in it stays.
+    fn leave_folders(self, path: &[u8], changes: &Differences) {
+        let first = folders_above(path).position(|folder| changes.contains_key(folder));
+        let replaced = first.map_or_else(Vec::new, |first| folders_above(path).skip(first).collect());
+        for folder in replaced.into_iter().rev() {
+            let _ = fs::remove_dir(self.checkout.at(folder));
+        }
     }
 
     fn written(self, path: &[u8], item: Item) -> Result<Written, GitError> {
@@ -145,10 +155,20 @@ fn is_zeros(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
 
+/// Where there may be something that was kept of `path`.
+fn places(aside: &Path, path: &[u8]) -> impl Iterator<Item = PathBuf> {
+    (1_usize..).map(move |n| aside.join(n.to_string()).join(OsStr::from_bytes(path)))
+}
+
+/// Whether all that is `at` was kept of `path` before: git may have begun several times.
+fn is_kept(aside: &Path, path: &[u8], at: &Path) -> bool {
+    let mut kept = places(aside, path).map_while(|place| fs::read(place).ok());
+    fs::read(at).is_ok_and(|found| kept.any(|kept| kept.starts_with(&found)))
+}
+
 /// Where nothing has been kept of `path` yet.
 fn free_place(aside: &Path, path: &[u8]) -> Result<PathBuf, GitError> {
-    let place = |n: usize| aside.join(n.to_string()).join(OsStr::from_bytes(path));
-    let free = (1..).map(place).find(|place| fs::symlink_metadata(place).is_err()).expect("numbers do not end");
+    let free = places(aside, path).find(|place| fs::symlink_metadata(place).is_err()).expect("numbers do not end");
     private_dir(free.parent().unwrap_or(aside)).map_err(store)?;
     Ok(free)
 }

@@ -60,6 +60,7 @@ mod worktree;
 pub(crate) use bring_along::{Along, Begun, Desk, HeldCheckout, bring_along_command, let_go_of_index};
 pub(crate) use checkout::{Checkout, IndexNow};
 pub(crate) use checkouts::obstacles;
+pub(crate) use complete::Flaw;
 #[cfg(test)]
 pub(crate) use differences::Change;
 pub(crate) use differences::{Differences, Item, LINK, SUBMODULE};

@@ -123,6 +123,11 @@ impl<'a> Reader<'a> {
         if let Some(bytes) = self.made.by_id.borrow().get(&id) {
             return Ok(Bytes::Made(bytes.clone()));
         }
+        self.stored(id).map(Bytes::Stored)
+    }
+
+    /// One of the store, which is what its name says.
+    pub(super) fn stored(&self, id: Oid) -> Result<git2::OdbObject<'_>, GitError> {
         let during = || GitError::during(format!("reading the object {id}"));
         let object = self.odb.read(id).map_err(during())?;
         if !self.made.verified.borrow().contains(&id) {
@@ -133,7 +138,13 @@ impl<'a> Reader<'a> {
             }
             self.made.verified.borrow_mut().insert(id);
         }
-        Ok(Bytes::Stored(object))
+        Ok(object)
+    }
+
+    /// An error if the object is not there, or damaged. Costs nothing where it was read before.
+    pub(super) fn verify(&self, id: Oid) -> Result<(), GitError> {
+        let is_known = self.made.verified.borrow().contains(&id);
+        if is_known { Ok(()) } else { self.read(id).map(drop) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Ref locks that a killed process left behind: told from living ones, and removed.
 //!
 //! A lock is removed only where nobody but git-wave can be meant: refs of ours, or a branch with an open intent whose
-//! landing lock we hold, so that its owner is dead. A lock of anybody else is waited for, never deleted.
+//! landing lock we hold, so that its owner is dead. A lock of anybody else is waited for, never deleted. Tables have no
+//! lock for refs of ours alone: there, one that nobody alive can be at work under stands for ours.
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write};
@@ -17,6 +18,9 @@ use crate::store::FileLock;
 
 /// Ref locks are held for milliseconds; the same file after this long belongs to nobody.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The folder of refs that are in tables, with their locks.
+const TABLES: &str = "reftable";
 
 /// What a lock says that a turn of ours holds: git's own never say it.
 const OURS: &[u8] = b"git-wave: a turn\n";
@@ -93,11 +97,12 @@ impl Repository {
         }
     }
 
-    /// Clears every lock on a ref of ours that nobody lets go of. Costs a look at some folders, and waits only if there is one.
+    /// Clears every lock on a ref of ours that nobody lets go of; with tables, every lock, since they are for all refs. Costs a look at some folders, and waits only if there is one.
     pub(crate) fn clear_locks_of_ours(&self) -> Result<(), GitError> {
         self.clear_lock_of_packed()?;
         self.clear_what_a_removal_left()?;
-        self.clear_all_abandoned(&locks_below(&self.common_dir().join("refs/wave")))
+        let folder = if self.is_reftable() { TABLES } else { "refs/wave" };
+        self.clear_all_abandoned(&locks_below(&self.common_dir().join(folder)))
     }
 
     /// Watches them at the same time.
@@ -128,6 +133,7 @@ impl Repository {
     /// Waits until the lock is gone or another one; removes it if it stays the same, and nobody can have it open.
     fn clear_abandoned(&self, lock: &Path) -> Result<(), GitError> {
         let Some(first) = Seen::at(lock) else { return Ok(()) };
+        let was_at_work = may_be_at_work(lock);
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
@@ -135,7 +141,7 @@ impl Repository {
                 return Ok(());
             }
         }
-        if may_be_held(lock) { Ok(()) } else { self.take_away(lock, first) }
+        if was_at_work || may_be_at_work(lock) { Ok(()) } else { self.take_away(lock, first) }
     }
 
     /// Removes the lock that was seen, if it is still that one. One git-wave at a time: two that watched the same lock must
@@ -157,8 +163,10 @@ impl Repository {
 
     /// Tables have one lock, whatever the ref.
     fn lock_of(&self, refname: &str) -> PathBuf {
-        let name = if self.is_reftable() { "reftable/tables.list.lock" } else { &format!("{refname}.lock") };
-        self.common_dir().join(name)
+        if self.is_reftable() {
+            return self.common_dir().join(TABLES).join("tables.list.lock");
+        }
+        self.common_dir().join(format!("{refname}.lock"))
     }
 }
 
@@ -197,6 +205,14 @@ impl Seen {
 
 fn may_be_held(lock: &Path) -> bool {
     std::fs::symlink_metadata(lock).is_ok_and(|found| may_be_open(&found))
+}
+
+/// Whether the owner of a lock may be alive. A git that folds tables has closed the locks on them, as there may be many: it is
+/// told by the new table, which it has open for as long as that takes.
+fn may_be_at_work(lock: &Path) -> bool {
+    let beside = lock.parent().filter(|folder| folder.ends_with(TABLES));
+    let beside = beside.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    may_be_held(lock) || beside.into_iter().any(|entry| may_be_held(&entry.path()))
 }
 
 /// Removes the very file that was seen. No system call does that, and another may stand there since: so it is first moved

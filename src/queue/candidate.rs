@@ -134,6 +134,9 @@ impl Maker<'_> {
         }
         for commit in self.commits(ground)? {
             let below = self.session.tree_of(commit.parents.first().unwrap_or(&self.entry.base))?;
+            if (&below, &commit.tree) == (&self.whole.from, &self.whole.to) {
+                continue;
+            }
             let changes = self.whole.between(self.session, &below, &commit.tree)?;
             if let Some(objection) = inspect::objection(self.session, &changes)? {
                 return Ok(Some(format!("its commit {}: {objection}", commit.id.short())));

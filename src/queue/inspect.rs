@@ -1,36 +1,45 @@
 //! What no candidate may bring in: names that git must never check out, links that lead out of the worktree, and files
-//! whose content is not there.
+//! whose content is not there, or has rotted.
 //!
-//! Looks at what the candidate adds or changes, not at what was there before. Pure but for reading a link's text.
+//! Looks at what the candidate adds or changes, not at what was there before. Moves nothing.
 
 use std::collections::BTreeMap;
 
-use crate::git::{Differences, GitError, Item, LINK, SUBMODULE, Session, shown};
+use crate::git::{Differences, Flaw, GitError, Item, LINK, SUBMODULE, Session, shown};
 
 /// Why a candidate with these changes is refused, if it is.
 pub(super) fn objection(session: &Session, changes: &Differences) -> Result<Option<String>, GitError> {
     let added: BTreeMap<&Vec<u8>, Item> =
         changes.iter().filter_map(|(path, change)| Some((path, change.after?))).collect();
+    let unsound = unsound(session, &added)?;
     for (path, item) in &added {
         if let Some(name) = path.split(|byte| *byte == b'/').find(|name| is_forbidden(name)) {
             return Ok(Some(format!("it holds the path {:?}: {:?} is no name for a file", shown(path), shown(name))));
         }
-        if item.mode == LINK
+        if unsound.is_none()
+            && item.mode == LINK
             && let Some(text) = session.blob(*item)?
             && leads_out(path, &text)
         {
             return Ok(Some(format!("the link {:?} leads out of the worktree, to {:?}", shown(path), shown(&text))));
         }
     }
-    missing(session, &added)
+    Ok(unsound)
 }
 
-fn missing(session: &Session, added: &BTreeMap<&Vec<u8>, Item>) -> Result<Option<String>, GitError> {
+fn unsound(session: &Session, added: &BTreeMap<&Vec<u8>, Item>) -> Result<Option<String>, GitError> {
     // A submodule's commit is in the submodule.
     let files: Vec<Item> = added.values().filter(|item| item.mode != SUBMODULE).copied().collect();
-    let missing = session.missing(&files)?;
-    let path = added.iter().find(|(_, item)| Some(item.id) == missing).map(|(path, _)| shown(path));
-    Ok(missing.zip(path).map(|(id, path)| format!("the content of {path:?} is missing: there is no blob {id}")))
+    let Some((id, flaw)) = session.flaw(&files)? else { return Ok(None) };
+    let path = added.iter().find(|(_, item)| item.id == id).map_or_else(String::new, |(path, _)| shown(path));
+    Ok(Some(match flaw {
+        Flaw::Missing => format!("the content of {path:?} is missing: there is no blob {id}"),
+        // A ticket that writes the same again would find it there, and leave it as it is.
+        Flaw::Damaged(how) => format!(
+            "the content of {path:?} is damaged: blob {id}: {how}; `git fsck` says where it lies: put a whole copy there \
+             and retry the entry, or remove it and let the ticket run again"
+        ),
+    }))
 }
 
 /// What git's own `core.protectHFS` and `core.protectNTFS` refuse, too: the tree may be checked out anywhere.

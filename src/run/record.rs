@@ -4,8 +4,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `plan.json` | the tickets as they were read |
-//! | `settings.json` | [`Settings`] |
+//! | `plan.json` | the tickets as they were read, under a checksum |
+//! | `settings.json` | [`Settings`], the same |
 //! | `events.jsonl` | every [`Recorded`] event, one checksummed line each; all else about progress is derived from it and the queue |
 //! | `logs/<ticket>.<attempt>.log` | what a worker printed, bounded |
 //! | `tickets/<ticket>/` | the worker's prompt, ticket and feedback files |
@@ -30,7 +30,8 @@ use crate::run::listed::Listed;
 use crate::run::naming;
 use crate::run::settings::Settings;
 use crate::store::{
-    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, state_dir, state_folder, sync_dir, write_atomic,
+    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, read_sealed, state_dir, state_folder, sync_dir,
+    write_atomic, write_sealed,
 };
 
 /// Whoever looks whether a lock is held keeps its taker waiting for a moment.
@@ -49,14 +50,6 @@ pub enum RecordError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
-    },
-    /// A file that is not what was written.
-    #[error("{path} is damaged: {source}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
     },
     /// No run of that name.
     #[error("no run {run}")]
@@ -107,8 +100,8 @@ impl RunRecord {
         for inner in ["logs", "tickets"] {
             state_dir(&folder.join(inner))?;
         }
-        write_json(&folder.join("settings.json"), settings)?;
-        write_json(&folder.join("plan.json"), plan)?;
+        write_sealed(&folder.join("settings.json"), settings)?;
+        write_sealed(&folder.join("plan.json"), plan)?;
         Ok(Self { id, folder })
     }
 
@@ -168,12 +161,12 @@ impl RunRecord {
 
     /// The tickets as they were read.
     pub fn plan(&self) -> Result<PlanFile, RecordError> {
-        read_json(&self.folder.join("plan.json"))
+        Ok(read_sealed(&self.folder.join("plan.json"))?)
     }
 
     /// Who is in the run, without the graph: waves are what its first event says. For those who only look.
     pub(crate) fn roster(&self) -> Result<Vec<Roster>, RecordError> {
-        Ok(read_json::<Listed>(&self.folder.join("plan.json"))?.roster())
+        Ok(read_sealed::<Listed>(&self.folder.join("plan.json"))?.roster())
     }
 
     /// The report of its last event, if that ended the run; costs the same however long the log is.
@@ -187,7 +180,7 @@ impl RunRecord {
 
     /// What was asked of the run.
     pub fn settings(&self) -> Result<Settings, RecordError> {
-        read_json(&self.folder.join("settings.json"))
+        Ok(read_sealed(&self.folder.join("settings.json"))?)
     }
 
     /// Everything that happened so far, in order. A line that is being written right now is left out.
@@ -381,14 +374,4 @@ fn remove_half_made(runs: &Path) -> Result<(), RecordError> {
         }
     }
     Ok(())
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RecordError> {
-    let text = serde_json::to_vec(value).map_err(|source| RecordError::Damaged { path: path.to_owned(), source })?;
-    Ok(write_atomic(path, &text)?)
-}
-
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RecordError> {
-    let bytes = std::fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes).map_err(|source| RecordError::Damaged { path: path.to_owned(), source })
 }

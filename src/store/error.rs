@@ -71,6 +71,22 @@ pub enum StoreError {
         /// The version found.
         version: u32,
     },
+    /// A file is not what was written: nothing in it can be trusted.
+    #[error("{} is damaged: {what}; it was left as it is", .path.display())]
+    Rotten {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A later git-wave wrote it.
+    #[error("{} was written by a newer git-wave (version {version}); nothing was changed", .path.display())]
+    NewerFile {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        version: u32,
+    },
     /// A sync failed: what was written may or may not be on the disk, and must be read again.
     #[error("{} could not be synced: {source}", .path.display())]
     NotSynced {

@@ -12,6 +12,7 @@ mod lock;
 mod private;
 mod probe;
 mod removal;
+mod sealed;
 
 pub(crate) use atomic::{clear_rewriting, rewrite};
 pub use atomic::{clear_unfinished, sync_dir, write_atomic};
@@ -25,3 +26,4 @@ pub use lock::FileLock;
 pub use private::{private_dir, scratch_dir, state_dir, state_folder};
 pub use probe::{Probe, probe};
 pub(crate) use removal::remove_all;
+pub(crate) use sealed::{read_sealed, write_sealed};

@@ -18,6 +18,8 @@ rm ../hog
 code=0; wait $process || code=$?
 git fsck --full --strict --no-dangling
 echo "exit $code"; git log --reverse --format=%s main; echo "keep $(git for-each-ref refs/wave/keep/)"
+# The checkout may have had no room when the landing had: that is said, with what to run.
+eval "$(sed -n 's/.*could not be brought along.*; run: //p' "$home/err")"
 git status --porcelain
 "#;
 
@@ -38,11 +40,7 @@ fn a_landing_on_a_full_disk_waits_and_goes_on_by_itself_when_there_is_room() {
         let said = repo.try_shell(&format!("SLACK={slack} unshare -m sh ../script")).exits(0);
         let err = std::fs::read_to_string(repo.home().join("err")).unwrap();
         let lines: Vec<&str> = said.stdout.lines().collect();
-        let landed = ["exit 0", "begin", "A", "B", "C", "keep "];
-        assert!(lines.starts_with(&landed), "{slack}: {}\n{err}", said.stdout);
-        // The checkout may have had no room when the landing had: that is said.
-        let left_behind = lines.len() > landed.len();
-        assert!(!left_behind || err.contains("could not be brought along"), "{slack}: {}\n{err}", said.stdout);
+        assert_eq!(lines, ["exit 0", "begin", "A", "B", "C", "keep "], "{slack}: {}\n{err}", said.stdout);
         if err.contains("No space left on device") && err.contains("; try 1 in ") {
             waited.push(slack);
         }
@@ -52,4 +50,55 @@ fn a_landing_on_a_full_disk_waits_and_goes_on_by_itself_when_there_is_room() {
         std::fs::remove_dir(repo.home().join("disk")).unwrap();
     }
     assert!(waited.len() >= 3, "the disk was to be too full at several places: {waited:?}");
+}
+
+/// The branch is checked out on a disk of 64 KiB. Says what came of it there when it was full, and after there was room and
+/// what the warning says had been run.
+const SMALL: &str = r#"
+set -e
+home=$(cd .. && pwd)
+git switch -q --detach
+mkdir "$home/small" && mount -t tmpfs -o size=64k none "$home/small"
+git worktree add -q "$home/small/tree" main
+"$WAVE" queue process --json > "$home/out" 2> "$home/err" || { cat "$home/err"; exit 9; }
+echo "full: $(git -C "$home/small/tree" status --porcelain | tr '\n' ' ')"
+mount -o remount,size=4m "$home/small"
+command=$(sed -n 's/.*could not be brought along.*; run: //p' "$home/err")
+[ -n "$command" ] || { cat "$home/err"; exit 8; }
+eval "$command"
+echo "room: $(git -C "$home/small/tree" status --porcelain)"
+cmp "$home/small/tree/dir/large" <(git show main:dir/large)
+"#;
+
+#[test]
+fn a_checkout_that_was_too_small_for_what_landed_is_put_right_by_what_the_warning_says() {
+    let repo = TestRepo::new();
+    if no_mounts(&repo) {
+        return;
+    }
+    repo.write("dir/changed", "old\n");
+    repo.write("dir/removed", "old\n");
+    let base = repo.commit("base");
+    let large: String = (0..20_000).map(|n| format!("line {n}\n")).collect();
+    let head = repo.candidate(
+        &base,
+        "LARGE",
+        &[
+            ("dir/changed", Some("new\n")),
+            ("dir/large", Some(&large)),
+            ("dir/removed", None),
+            ("other/new", Some("n\n")),
+        ],
+    );
+    repo.wave(&["queue", "add", "--ticket", "LARGE", &head]).exits(0);
+    std::fs::write(repo.home().join("script"), SMALL).unwrap();
+    let said = repo.try_shell("unshare -m bash ../script").exits(0);
+    let err = std::fs::read_to_string(repo.home().join("err")).unwrap();
+    let (full, room) = said.stdout.trim_end().split_once("\nroom: ").unwrap_or_else(|| (said.stdout.trim_end(), ""));
+    assert!(full.starts_with("full: ") && full.contains("dir/"), "it was to be too small: {full}\n{err}");
+    assert!(!full.contains("??"), "what git wrote by half is left: {full}\n{err}");
+    assert_eq!(room, "", "the checkout is not as the branch\n{err}");
+    assert!(err.matches("half written").count() <= 1, "the same is said again and again: {err}");
+    repo.git(&["worktree", "prune"]);
+    repo.assert_tidy();
 }

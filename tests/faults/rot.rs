@@ -140,6 +140,39 @@ fn a_flipped_bit_in_a_runs_journal_is_refused_by_its_line_and_other_runs_go_on()
 }
 
 #[test]
+fn a_flipped_bit_in_a_runs_plan_or_settings_is_refused_by_the_file_and_nothing_of_it_is_obeyed() {
+    let repo = TestRepo::new();
+    killed_run(&repo);
+    release(&repo);
+    let folder = log_of_run(&repo).parent().unwrap().to_owned();
+    repo.wave(&["clean"]).exits(0);
+    for (name, words) in [
+        ("plan.json", ["../at;", "\"HELD\"", "\"crc\"", "}"]),
+        ("settings.json", ["main", "\"port_base\"", "\"crc\"", "}"]),
+    ] {
+        let file = folder.join(name);
+        let text = std::fs::read_to_string(&file).unwrap();
+        for word in words {
+            let whole = flip(&file, text.find(word).unwrap() + word.len() / 2);
+            let before = everything(&repo);
+            let said = repo.wave(&["resume"]);
+            assert_eq!(said.code, Some(3), "{name}, {word}: {}\n{}", said.stdout, said.stderr);
+            for told in [file.to_str().unwrap(), "damaged", "put a copy of that file back"] {
+                assert!(said.stderr.contains(told), "{name}, {word}: no {told} in: {}", said.stderr);
+            }
+            assert_eq!(everything(&repo), before, "{name}, {word}");
+            std::fs::write(&file, whole).unwrap();
+        }
+        // As it was written before there were checksums.
+        let older: Value = serde_json::from_str(&text).unwrap();
+        std::fs::write(&file, older["data"].to_string()).unwrap();
+    }
+    repo.wave(&["resume"]).exits(0);
+    assert_eq!(repo.subjects("main"), ["begin", "A", "HELD"]);
+    repo.assert_tidy();
+}
+
+#[test]
 fn a_torn_end_of_a_runs_journal_is_cut_and_said_and_the_run_goes_on() {
     let repo = TestRepo::new();
     killed_run(&repo);
@@ -198,6 +231,65 @@ fn a_landing_that_reads_a_damaged_object_fails_by_its_name_and_the_others_land()
         let tree: Vec<String> =
             repo.git(&["ls-tree", "-r", "--name-only", "main"]).lines().map(str::to_owned).collect();
         assert_eq!(tree, ["README", "d/bad", "d/old", "good"], "{rev}");
+        repo.assert_tidy();
+    }
+}
+
+/// What git keeps of this object by itself, rotted beyond what a look at its kind and size reads. By git in a repository of
+/// its own, so that nothing else is changed.
+fn rot(repo: &TestRepo, id: &str, how: Rot) {
+    let object = loose(repo, id);
+    let whole = std::fs::read(&object).unwrap();
+    match how {
+        Rot::Bit => drop(flip(&object, whole.len() * 3 / 4)),
+        Rot::Another => {
+            let other = repo.shell("seq 2 4001 | git hash-object -w --stdin");
+            std::fs::remove_file(&object).unwrap();
+            std::fs::copy(loose(repo, &other), &object).unwrap();
+        }
+    }
+    let kind = repo.try_shell(&format!("git cat-file -t {id}")).exits(0);
+    assert_eq!(kind.stdout.trim(), "blob", "its header was to be whole");
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Rot {
+    /// One bit: it cannot be unpacked.
+    Bit,
+    /// All of it is well, and is another file of the same length.
+    Another,
+}
+
+#[test]
+fn a_file_that_has_rotted_does_not_land_is_named_with_its_path_and_the_others_land() {
+    for how in [Rot::Bit, Rot::Another] {
+        let repo = TestRepo::new();
+        let text: String = (1..=4000).map(|n| format!("{n}\n")).collect();
+        let base = repo.git(&["rev-parse", "main"]);
+        let head = repo.candidate(&base, "BAD", &[("d/bad", Some(&text)), ("d/well", Some("well\n"))]);
+        let good = repo.candidate(&base, "GOOD", &[("good", Some("good\n"))]);
+        for (ticket, commit) in [("BAD", &head), ("GOOD", &good)] {
+            repo.wave(&["queue", "add", "--ticket", ticket, commit]).exits(0);
+        }
+        let id = repo.git(&["rev-parse", &format!("{head}:d/bad")]);
+        let whole = std::fs::read(loose(&repo, &id)).unwrap();
+        rot(&repo, &id, how);
+
+        let lines = repo.wave(&["queue", "process", "--json"]).exits(1).json_lines();
+        let of = |ticket: &str| lines.iter().find(|line| line["ticket"] == ticket).unwrap();
+        assert_eq!(of("GOOD")["state"], "landed", "{how:?}: {lines:?}");
+        assert_eq!(of("BAD")["state"], "failed", "{how:?}: {lines:?}");
+        let reason = of("BAD")["reason"].as_str().unwrap();
+        for named in [id.as_str(), "\"d/bad\"", "damaged", "git fsck", "retry"] {
+            assert!(reason.contains(named), "{how:?}: {named} is not in: {reason}");
+        }
+        assert_eq!(repo.subjects("main"), ["begin", "GOOD"], "{how:?}");
+
+        std::fs::remove_file(loose(&repo, &id)).unwrap();
+        std::fs::write(loose(&repo, &id), whole).unwrap();
+        repo.wave(&["queue", "retry", "e1"]).exits(0);
+        repo.wave(&["queue", "process"]).exits(0);
+        assert_eq!(repo.git(&["show", "main:d/bad"]), text.trim_end(), "{how:?}");
         repo.assert_tidy();
     }
 }

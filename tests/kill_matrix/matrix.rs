@@ -25,7 +25,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn set(scene: &Scene) -> Self {
-        let repo = TestRepo::new();
+        let repo = scene.kind.map_or_else(TestRepo::new, TestRepo::of);
         let (args, expected) = (scene.make)(&repo);
         let template = tempfile::tempdir().unwrap();
         copy(repo.home(), template.path());

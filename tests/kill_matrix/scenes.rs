@@ -1,6 +1,6 @@
 //! What is killed: each operation of the queue and of a run, in a repository made for it.
 
-use crate::common::TestRepo;
+use crate::common::{Kind, TestRepo};
 use crate::injector::{What, inject};
 use crate::oracle::Expected;
 
@@ -21,6 +21,8 @@ pub(crate) struct Scene {
     pub(crate) recovery: Recovery,
     /// A run of one ticket, whose command notes that it ran.
     pub(crate) runs_one: bool,
+    /// The kind of repository, if it is not to be the chosen one.
+    pub(crate) kind: Option<Kind>,
 }
 
 impl Scene {
@@ -31,7 +33,7 @@ impl Scene {
 }
 
 const fn scene(name: &'static str, make: fn(&TestRepo) -> (Vec<String>, Expected), recovery: Recovery) -> Scene {
-    Scene { name, make, recovery, runs_one: false }
+    Scene { name, make, recovery, runs_one: false, kind: None }
 }
 
 pub(crate) const SCENES: &[Scene] = &[
@@ -41,6 +43,8 @@ pub(crate) const SCENES: &[Scene] = &[
     scene("land three", land_three, Recovery::Process),
     scene("land by git's merge", land_merged, Recovery::Process),
     scene("land with packed refs", land_packed, Recovery::Process),
+    Scene { kind: Some(Kind::Reftable), ..scene("land two, refs in tables", land_in_tables, Recovery::Process) },
+    Scene { kind: Some(Kind::Reftable), ..scene("drop, refs in tables", drop_one, Recovery::Process) },
     scene("defer a conflict", defer_conflict, Recovery::Process),
     scene("defer for a dirty checkout", defer_dirty, Recovery::Process),
     scene("retry", retry, Recovery::Process),
@@ -106,6 +110,15 @@ fn land_three(repo: &TestRepo) -> (Vec<String>, Expected) {
 fn land_packed(repo: &TestRepo) -> (Vec<String>, Expected) {
     let expected = queued(repo, &[("A", CHANGED), ("B", &[("b", Some("b"))])]);
     repo.git(&["pack-refs", "--all", "--prune"]);
+    (words(&PROCESS), expected)
+}
+
+/// Git folds tables as it adds to them: by now there are some to fold.
+fn land_in_tables(repo: &TestRepo) -> (Vec<String>, Expected) {
+    let expected = queued(repo, &[("A", CHANGED), ("B", &[("b", Some("b"))])]);
+    for n in 0..5 {
+        repo.git(&["branch", &format!("other{n}")]);
+    }
     (words(&PROCESS), expected)
 }
 

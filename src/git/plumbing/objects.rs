@@ -2,6 +2,7 @@
 //!
 //! Writes nothing.
 
+use super::super::complete::{Flaw, damaged};
 use super::super::differences::{self, Differences, Item, SUBMODULE, Trees};
 use super::super::{CommitInfo, GitError, Id};
 use super::batch::{Batch, Object};
@@ -43,9 +44,53 @@ impl Plumbing {
         Id::from_hex(id.as_str()).is_some() && git.run(&[0]).is_ok()
     }
 
+    /// The first of these files and links that is not there as one, or not whole. What a partial clone lacks is promised,
+    /// and counts as there.
+    pub(in super::super) fn flaw(&self, items: &[Item]) -> Result<Option<(Id, Flaw)>, GitError> {
+        if self.is_partial()? {
+            return self.flaw_among(&self.present(items)?);
+        }
+        self.flaw_among(items)
+    }
+
+    fn flaw_among(&self, items: &[Item]) -> Result<Option<(Id, Flaw)>, GitError> {
+        if items.is_empty() || self.missing(items)?.is_none() && self.verify(items).is_ok() {
+            return Ok(None);
+        }
+        for item in items {
+            let missing = self.missing(&[*item])?;
+            match (missing, self.verify(&[*item]).err().map(damaged).transpose()?) {
+                (None, None) => {}
+                (Some(_), Some(Flaw::Damaged(how))) if !how.contains("corrupt") => {
+                    return Ok(Some((item.id, Flaw::Missing)));
+                }
+                (_, flaw) => return Ok(Some((item.id, flaw.unwrap_or(Flaw::Missing)))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Those that are here; nothing is fetched.
+    fn present(&self, items: &[Item]) -> Result<Vec<Item>, GitError> {
+        let ids: String = items.iter().map(|item| format!("{}\n", item.id)).collect();
+        let mut git = self.git();
+        git.env("GIT_NO_LAZY_FETCH", "1").args(["cat-file", "--batch-check"]).input(ids.into_bytes());
+        let said = git.run(&[0])?.stdout;
+        let is_here = said.split(|byte| *byte == b'\n').map(|line| !line.ends_with(b" missing"));
+        Ok(items.iter().zip(is_here).filter(|(_, is_here)| *is_here).map(|(item, _)| *item).collect())
+    }
+
+    /// Reads them all and looks whether each is what its name says, which `cat-file` does not.
+    fn verify(&self, items: &[Item]) -> Result<(), GitError> {
+        let ids: String = items.iter().map(|item| format!("{}\n", item.id)).collect();
+        let mut git = self.git();
+        git.args(["rev-list", "--objects", "--verify-objects", "--quiet", "--stdin"]).input(ids.into_bytes());
+        git.run(&[0]).map(drop)
+    }
+
     /// The first of these files and links that is not there as one. What a partial clone lacks is promised, and counts as
     /// there.
-    pub(in super::super) fn missing(&self, items: &[Item]) -> Result<Option<Id>, GitError> {
+    fn missing(&self, items: &[Item]) -> Result<Option<Id>, GitError> {
         if self.is_partial()? {
             return Ok(None);
         }
