@@ -76,11 +76,7 @@ impl Session {
         {
             return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
         }
-        let explicit = match base {
-            Base::Natural { .. } => None,
-            Base::Explicit(base) => Some(base),
-        };
-        let answer = merge_tree::merge(&mut self.git()?, explicit, ours, theirs)?;
+        let answer = merge_tree::merge(&mut self.git()?, self.told(base, &bases), ours, theirs)?;
         if let Answer::Clean(tree) = &answer {
             self.take_over(tree, [ours, theirs])?;
         }
@@ -91,10 +87,23 @@ impl Session {
     }
 }
 
+impl Session {
+    /// The base that git is told: an explicit one, or the one there is. It would walk the whole chain that is being made to
+    /// find that again, which is most of a merge in a long one. Several, or none, are its own to find; so are all where it
+    /// does not see the history that we see.
+    fn told<'b>(&self, base: Base<'b>, found: &'b [CommitId]) -> Option<&'b CommitId> {
+        match (base, found, &self.by) {
+            (Base::Explicit(base), ..) => Some(base),
+            (Base::Natural { .. }, [only], By::Library(library)) if library.is_plain => Some(only),
+            (Base::Natural { .. }, ..) => None,
+        }
+    }
+}
+
 impl Library {
     fn overlay(&self, bases: &[CommitId], ours: &CommitId, theirs: &CommitId) -> Result<Option<TreeId>, GitError> {
         let [base] = bases else { return Ok(None) };
-        if !self.overlay_allowed {
+        if !self.is_plain {
             return Ok(None);
         }
         let trees = [self.tree_oid(base)?, self.tree_oid(ours)?, self.tree_oid(theirs)?];

@@ -24,7 +24,8 @@ pub(super) struct Library {
     pub(super) made: Made,
     /// Opened when git is first asked.
     pub(super) apart: OnceCell<Quarantine>,
-    pub(super) overlay_allowed: bool,
+    /// Whether libgit2 sees what git sees: the same history, and every object.
+    pub(super) is_plain: bool,
     /// Whether some objects are only promised by a remote.
     pub(super) is_partial: bool,
     signs: OnceCell<bool>,
@@ -46,14 +47,14 @@ impl Library {
         let config = repo.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(GitError::during("reading the configuration"))?;
         let is_partial = is_partial(&config);
-        let overlay_allowed = !is_partial && is_plain(folder, &repo)?;
+        let is_plain = !is_partial && is_plain(folder, &repo)?;
         Ok(Self {
             folder: folder.clone(),
             repo,
             staging: staging.to_owned(),
             made: Made::default(),
             apart: OnceCell::new(),
-            overlay_allowed,
+            is_plain,
             is_partial,
             signs: OnceCell::new(),
         })
