@@ -20,8 +20,9 @@ use crate::names::{CommitId, TreeId};
 const MANY: usize = 64;
 
 impl Library {
-    /// Git, to be asked about what is in the repository and in this session.
+    /// Git, to be asked about what is in the repository and in this session. What was asked ahead is let go of.
     pub(super) fn git(&self) -> Result<Program, GitError> {
+        self.ahead.take();
         let apart = self.apart()?;
         let unshown = self.made.unshown();
         if unshown.len() > MANY {

@@ -2,11 +2,12 @@
 //!
 //! Dropped without [`Library::persist`], nothing it made ever existed.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid};
 
+use super::ahead::Asked;
 use super::differences::{self, Differences, Item};
 use super::objects::{Made, Reader};
 use super::pack::Pack;
@@ -22,6 +23,8 @@ pub(super) struct Library {
     /// Where packs are written before they are moved into the store.
     pub(super) staging: PathBuf,
     pub(super) made: Made,
+    /// What git is asked ahead. Ends before the quarantine that it writes in.
+    pub(super) ahead: Cell<Option<Asked>>,
     /// Opened when git is first asked.
     pub(super) apart: OnceCell<Quarantine>,
     /// Whether libgit2 sees what git sees: the same history, and every object.
@@ -53,6 +56,7 @@ impl Library {
             repo,
             staging: staging.to_owned(),
             made: Made::default(),
+            ahead: Cell::default(),
             apart: OnceCell::new(),
             is_plain,
             is_partial,
