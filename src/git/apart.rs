@@ -32,6 +32,8 @@ impl Library {
         }
         self.made.all_shown();
         let mut git = self.folder.program();
+        // What it writes is read once, here, and then gone.
+        git.option("-c").option("core.looseCompression=0").option("-c").option("core.createObject=rename");
         apart.enter(&mut git);
         Ok(git)
     }

@@ -64,6 +64,8 @@ pub(crate) fn in_tree(path: &[u8]) -> &[u8] {
 pub(super) fn ask(git: &mut Program, question: &Question) -> Result<Running, GitError> {
     let Question { base, ours, theirs } = question;
     git.option(&format!("--attr-source={ours}")).option("-c").option("rerere.enabled=false");
+    // Of each id here git would look at six places for a ref of that name.
+    git.option("-c").option("core.warnAmbiguousRefs=false");
     git.args(["merge-tree", "--write-tree", "-z"]);
     if let Some(base) = base {
         git.args([format!("--merge-base={base}")]);
