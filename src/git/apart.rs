@@ -20,8 +20,9 @@ use crate::names::{CommitId, TreeId};
 const MANY: usize = 64;
 
 impl Library {
-    /// Git, to be asked about what is in the repository and in this session.
+    /// Git, to be asked about what is in the repository and in this session. What was asked ahead is let go of.
     pub(super) fn git(&self) -> Result<Program, GitError> {
+        self.ahead.take();
         let apart = self.apart()?;
         let unshown = self.made.unshown();
         if unshown.len() > MANY {
@@ -31,6 +32,8 @@ impl Library {
         }
         self.made.all_shown();
         let mut git = self.folder.program();
+        // What it writes is read once, here, and then gone.
+        git.option("-c").option("core.looseCompression=0").option("-c").option("core.createObject=rename");
         apart.enter(&mut git);
         Ok(git)
     }

@@ -3,7 +3,7 @@
 //! Judges nothing: the tree law does, in another room. Moves no ref.
 
 use super::engine::{By, Session};
-use super::merge_tree::{self, Answer, Conflict};
+use super::merge_tree::{self, Answer, Conflict, Question};
 use super::overlay;
 use super::session::Library;
 use super::{GitError, Repository};
@@ -65,22 +65,28 @@ impl Repository {
 
 impl Session {
     /// Merges `theirs` into `ours` and gives the tree, or the conflict.
-    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) fn merge(&self, base: Base<'_>, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
-        let bases = match base {
-            Base::Natural { seen_from } => self.merge_bases(theirs, seen_from)?,
-            Base::Explicit(base) => vec![base.clone()],
-        };
+        self.merge_and(base, [ours, theirs], || ())
+    }
+
+    /// The same; does `meanwhile` while git is at it, if git is asked.
+    #[tracing::instrument(level = "debug", name = "merge", skip_all)]
+    pub(crate) fn merge_and(
+        &self,
+        base: Base<'_>,
+        [ours, theirs]: [&CommitId; 2],
+        meanwhile: impl FnOnce(),
+    ) -> Result<Merged, GitError> {
+        let bases = self.bases(base, theirs)?;
         if let By::Library(library) = &self.by
             && let Some(tree) = library.overlay(&bases, ours, theirs)?
         {
             return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
         }
-        let explicit = match base {
-            Base::Natural { .. } => None,
-            Base::Explicit(base) => Some(base),
-        };
-        let answer = merge_tree::merge(&mut self.git()?, explicit, ours, theirs)?;
+        let told = self.told(base, &bases).cloned();
+        let asked = self.ask(&Question { base: told, ours: ours.clone(), theirs: theirs.clone() })?;
+        meanwhile();
+        let answer = merge_tree::answer(asked)?;
         if let Answer::Clean(tree) = &answer {
             self.take_over(tree, [ours, theirs])?;
         }
@@ -91,10 +97,30 @@ impl Session {
     }
 }
 
+impl Session {
+    pub(super) fn bases(&self, base: Base<'_>, theirs: &CommitId) -> Result<Vec<CommitId>, GitError> {
+        match base {
+            Base::Natural { seen_from } => self.merge_bases(theirs, seen_from),
+            Base::Explicit(base) => Ok(vec![base.clone()]),
+        }
+    }
+
+    /// The base that git is told: an explicit one, or the one there is. It would walk the whole chain that is being made to
+    /// find that again, which is most of a merge in a long one. Several, or none, are its own to find; so are all where it
+    /// does not see the history that we see.
+    pub(super) fn told<'b>(&self, base: Base<'b>, found: &'b [CommitId]) -> Option<&'b CommitId> {
+        match (base, found, &self.by) {
+            (Base::Explicit(base), ..) => Some(base),
+            (Base::Natural { .. }, [only], By::Library(library)) if library.is_plain => Some(only),
+            (Base::Natural { .. }, ..) => None,
+        }
+    }
+}
+
 impl Library {
     fn overlay(&self, bases: &[CommitId], ours: &CommitId, theirs: &CommitId) -> Result<Option<TreeId>, GitError> {
         let [base] = bases else { return Ok(None) };
-        if !self.overlay_allowed {
+        if !self.is_plain {
             return Ok(None);
         }
         let trees = [self.tree_oid(base)?, self.tree_oid(ours)?, self.tree_oid(theirs)?];

@@ -5,9 +5,18 @@
 use std::collections::BTreeSet;
 
 use super::differences::Item;
-use super::program::Program;
+use super::program::{Program, Running};
 use super::{GitError, Id};
 use crate::names::{CommitId, TreeId};
+
+/// What git is asked: all that its answer depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    /// Git finds it, if it is not given.
+    pub(super) base: Option<CommitId>,
+    pub(super) ours: CommitId,
+    pub(super) theirs: CommitId,
+}
 
 /// What git answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,20 +60,23 @@ pub(crate) fn in_tree(path: &[u8]) -> &[u8] {
     if is_id { &path[..at] } else { path }
 }
 
-/// Merges `theirs` into `ours`. Attributes come from `ours`, not from whatever stands in a worktree.
-pub(super) fn merge(
-    git: &mut Program,
-    base: Option<&CommitId>,
-    ours: &CommitId,
-    theirs: &CommitId,
-) -> Result<Answer, GitError> {
+/// Has `theirs` merged into `ours`. Attributes come from `ours`, not from whatever stands in a worktree.
+pub(super) fn ask(git: &mut Program, question: &Question) -> Result<Running, GitError> {
+    let Question { base, ours, theirs } = question;
     git.option(&format!("--attr-source={ours}")).option("-c").option("rerere.enabled=false");
+    // Of each id here git would look at six places for a ref of that name.
+    git.option("-c").option("core.warnAmbiguousRefs=false");
     git.args(["merge-tree", "--write-tree", "-z"]);
     if let Some(base) = base {
         git.args([format!("--merge-base={base}")]);
     }
     git.args([ours.as_str(), theirs.as_str()]);
-    let output = git.run(&[0, 1])?;
+    git.begin()
+}
+
+/// What came of it.
+pub(super) fn answer(git: Running) -> Result<Answer, GitError> {
+    let output = git.end(&[0, 1])?;
     let clean = output.status.success();
     parse(&output.stdout, clean).ok_or_else(|| GitError::Answer {
         command: "merge-tree".to_owned(),

@@ -3,6 +3,7 @@
 //! A [`Repository`] holds paths and nothing else; libgit2 is opened inside each blocking call. Every git process goes
 //! through `program`. Knows nothing of tickets, entries or runs: commits in, commits out.
 
+mod ahead;
 mod apart;
 mod bring_along;
 mod checkout;
@@ -57,6 +58,7 @@ mod watch;
 mod weight;
 mod worktree;
 
+pub(crate) use ahead::Next;
 pub(crate) use bring_along::{Along, Begun, Desk, HeldCheckout, bring_along_command, let_go_of_index};
 pub(crate) use checkout::{Checkout, IndexNow};
 pub(crate) use checkouts::obstacles;

@@ -114,12 +114,15 @@ impl Program {
     #[tracing::instrument(level = "debug", name = "git", skip_all, fields(command = self.shown()))]
     pub(crate) fn run(&mut self, expected: &[i32]) -> Result<Output, GitError> {
         super::watch::settle_all()?;
-        let output = self.output().map_err(|source| GitError::NotRun { command: self.shown(), source })?;
-        if output.status.code().is_some_and(|code| expected.contains(&code)) {
-            return Ok(output);
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(GitError::Program { command: self.shown(), status: output.status, stderr })
+        judged(self.output(), self.shown(), expected)
+    }
+
+    /// Begins it, without input, once nothing that a worker planted would be read; for one who has other things to do meanwhile.
+    pub(super) fn begin(&mut self) -> Result<Running, GitError> {
+        super::watch::settle_all()?;
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.command.spawn().map_err(|source| GitError::NotRun { command: self.shown(), source })?;
+        Ok(Running { child: Some(child), shown: self.shown() })
     }
 
     /// Starts it with pipes, to be talked with, once nothing that a worker planted would be read.
@@ -148,6 +151,40 @@ impl Program {
     fn shown(&self) -> String {
         let words: Vec<_> = self.shown.iter().map(|arg| arg.to_string_lossy()).collect();
         words.join(" ")
+    }
+}
+
+/// Git at work. Let go of, it is waited for all the same: what it has started itself, a merge driver, has files in the user's
+/// checkout until it ends.
+#[derive(Debug)]
+pub(super) struct Running {
+    child: Option<Child>,
+    shown: String,
+}
+
+impl Running {
+    /// Waits for its end. An exit code outside `expected` is an error.
+    #[tracing::instrument(level = "debug", name = "git", skip_all, fields(command = self.shown))]
+    pub(super) fn end(mut self, expected: &[i32]) -> Result<Output, GitError> {
+        let child = self.child.take().expect("it is taken only here and at its drop");
+        judged(child.wait_with_output(), std::mem::take(&mut self.shown), expected)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.take().map(Child::wait_with_output);
+    }
+}
+
+fn judged(output: std::io::Result<Output>, command: String, expected: &[i32]) -> Result<Output, GitError> {
+    match output {
+        Err(source) => Err(GitError::NotRun { command, source }),
+        Ok(output) if output.status.code().is_some_and(|code| expected.contains(&code)) => Ok(output),
+        Ok(output) => {
+            let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Err(GitError::Program { command, status: output.status, stderr })
+        }
     }
 }
 

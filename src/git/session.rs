@@ -2,11 +2,12 @@
 //!
 //! Dropped without [`Library::persist`], nothing it made ever existed.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid};
 
+use super::ahead::Asked;
 use super::differences::{self, Differences, Item};
 use super::objects::{Made, Reader};
 use super::pack::Pack;
@@ -22,9 +23,12 @@ pub(super) struct Library {
     /// Where packs are written before they are moved into the store.
     pub(super) staging: PathBuf,
     pub(super) made: Made,
+    /// What git is asked ahead. Ends before the quarantine that it writes in.
+    pub(super) ahead: Cell<Option<Asked>>,
     /// Opened when git is first asked.
     pub(super) apart: OnceCell<Quarantine>,
-    pub(super) overlay_allowed: bool,
+    /// Whether libgit2 sees what git sees: the same history, and every object.
+    pub(super) is_plain: bool,
     /// Whether some objects are only promised by a remote.
     pub(super) is_partial: bool,
     signs: OnceCell<bool>,
@@ -46,14 +50,15 @@ impl Library {
         let config = repo.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(GitError::during("reading the configuration"))?;
         let is_partial = is_partial(&config);
-        let overlay_allowed = !is_partial && is_plain(folder, &repo)?;
+        let is_plain = !is_partial && is_plain(folder, &repo)?;
         Ok(Self {
             folder: folder.clone(),
             repo,
             staging: staging.to_owned(),
             made: Made::default(),
+            ahead: Cell::default(),
             apart: OnceCell::new(),
-            overlay_allowed,
+            is_plain,
             is_partial,
             signs: OnceCell::new(),
         })

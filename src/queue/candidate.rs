@@ -10,9 +10,11 @@ use super::entry::{Change, Entry, Strategy};
 use super::law::{self, Case, Moved};
 use super::message;
 use super::record::Step;
-use super::{QueueError, inspect};
+use super::{QueueError, ahead, inspect};
 use crate::event::LandedBy;
-use crate::git::{Base, CommitInfo, Conflict, Differences, Identity, Merged, NewCommit, Session, Signature, shown};
+use crate::git::{
+    Base, CommitInfo, Conflict, Differences, Identity, Merged, NewCommit, Next, Session, Signature, shown,
+};
 use crate::names::{CommitId, TreeId};
 
 /// What entries land on: the tip, or the end of the chain that is being made.
@@ -21,6 +23,14 @@ pub(super) struct Ground {
     pub(super) tip: CommitId,
     /// Commits that together have its ancestors, as far as candidates can share them; all of them are on the disk.
     pub(super) history: Vec<CommitId>,
+}
+
+impl Ground {
+    /// What comes after `entry` lands on, once that has landed as `tip`.
+    pub(super) fn after(&self, entry: &Entry, tip: CommitId) -> Self {
+        let merged = entry.is_merge().then(|| entry.head.clone());
+        Self { tip, history: self.history.iter().cloned().chain(merged).collect() }
+    }
 }
 
 /// A conflict, with what it takes to explain it.
@@ -45,6 +55,7 @@ pub(super) enum Turn {
 struct Clean {
     tree: TreeId,
     by: LandedBy,
+    bases: Vec<CommitId>,
 }
 
 /// Replayed commits, one on another.
@@ -72,11 +83,17 @@ struct Ask<'a> {
 /// A turn that ended early, as a value.
 type Early<T> = Result<Result<T, Turn>, QueueError>;
 
-/// Lets `entry` take its turn on `ground`.
-pub(super) fn turn(session: &Session, entry: &Entry, ground: &Ground, who: &Identity) -> Result<Turn, QueueError> {
+/// Lets `entry` take its turn on `ground`; `next` comes after it, if any does.
+pub(super) fn turn(
+    session: &Session,
+    entry: &Entry,
+    next: Option<&Entry>,
+    ground: &Ground,
+    who: &Identity,
+) -> Result<Turn, QueueError> {
     let (from, to) = ends(entry);
     let whole = Whole::of(session, session.tree_of(from)?, session.tree_of(to)?)?;
-    let maker = Maker { session, entry, who, whole, commits: OnceCell::new() };
+    let maker = Maker { session, entry, next, who, whole, commits: OnceCell::new() };
     if let Some(objection) = maker.objection(ground)? {
         return Ok(Turn::Failed(objection));
     }
@@ -87,11 +104,26 @@ pub(super) fn turn(session: &Session, entry: &Entry, ground: &Ground, who: &Iden
     Ok(turn.unwrap_or_else(|early| early))
 }
 
-fn ends(entry: &Entry) -> (&CommitId, &CommitId) {
+/// From where to where an entry leads.
+pub(super) fn ends(entry: &Entry) -> (&CommitId, &CommitId) {
     match entry.change {
         Change::Apply => (&entry.base, &entry.head),
         Change::Revert => (&entry.head, &entry.base),
     }
+}
+
+/// A candidate whose base is part of the target merges as git merges; one stacked on something that landed in another
+/// shape, and a reversal, count from their own base.
+pub(super) fn base<'a>(session: &Session, entry: &'a Entry, ground: &'a Ground) -> Result<Base<'a>, QueueError> {
+    let (from, _) = ends(entry);
+    if entry.change == Change::Apply {
+        for seen in &ground.history {
+            if session.is_ancestor(from, seen)? {
+                return Ok(Base::Natural { seen_from: &ground.history });
+            }
+        }
+    }
+    Ok(Base::Explicit(from))
 }
 
 /// What the whole candidate changes.
@@ -119,6 +151,7 @@ impl Whole {
 struct Maker<'a> {
     session: &'a Session,
     entry: &'a Entry,
+    next: Option<&'a Entry>,
     who: &'a Identity,
     whole: Whole,
     commits: OnceCell<Vec<CommitInfo>>,
@@ -145,17 +178,36 @@ impl Maker<'_> {
         Ok(None)
     }
 
-    /// The whole candidate at once: squash, merge, or a reversal.
+    /// The whole candidate at once: squash, merge, or a reversal. Git is at what comes next already while this is judged.
     fn merge_whole(&self, ground: &Ground) -> Early<Turn> {
-        let (from, to) = ends(self.entry);
-        let ask = Ask { base: self.base(ground, from)?, ours: &ground.tip, theirs: to };
-        let clean = match self.merged(&ask)? {
+        let (base, theirs) = (base(self.session, self.entry, ground)?, ends(self.entry).1);
+        let ask = Ask { base, ours: &ground.tip, theirs };
+        let mut next = None;
+        let clean = match self.merge(&ask, || next = self.foresee(ground))? {
             Ok(clean) => clean,
             Err(early) => return Ok(Err(early)),
         };
-        if clean.tree == self.session.tree_of(&ground.tip)? {
-            return Ok(Ok(Turn::Empty));
+        let is_empty = clean.tree == self.session.tree_of(&ground.tip)?;
+        let commit = if is_empty { None } else { Some(self.commit_whole(ground, &clean)?) };
+        if let (Some(commit), Some(next)) = (&commit, next) {
+            self.session.ask_ahead(next, commit);
         }
+        if let Some(unlawful) = self.judged(&ask, &clean)? {
+            return Ok(Err(unlawful));
+        }
+        let Some(commit) = commit else { return Ok(Ok(Turn::Empty)) };
+        Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: clean.tree, landed_by: clean.by })))
+    }
+
+    /// While git merges: what the commit will say, and what git will most likely be asked next. A fault of either is met again
+    /// by whoever needs it.
+    fn foresee(&self, ground: &Ground) -> Option<Next> {
+        let _ = self.commits(ground);
+        let after = ground.after(self.entry, ground.tip.clone());
+        ahead::likely(self.session, self.next?, &after).ok().flatten()
+    }
+
+    fn commit_whole(&self, ground: &Ground, clean: &Clean) -> Result<CommitId, QueueError> {
         let commits = self.commits(ground)?;
         let mut parents = vec![ground.tip.clone()];
         if self.entry.is_merge() {
@@ -168,8 +220,7 @@ impl Maker<'_> {
             Change::Revert => self.committer(),
         };
         let new = NewCommit { tree: clean.tree.clone(), parents, author, committer: self.committer(), message };
-        let commit = self.session.commit(&new)?;
-        Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: clean.tree, landed_by: clean.by })))
+        Ok(self.session.commit(&new)?)
     }
 
     /// Each commit by itself, its parent as the merge base. What changes nothing any more is left out.
@@ -229,19 +280,6 @@ impl Maker<'_> {
         Turn::Conflict(Clash { base, ours: ground.tip.clone(), theirs, conflict: clash.conflict })
     }
 
-    /// A candidate whose base is part of the target merges as git merges; one stacked on something that landed in
-    /// another shape, and a reversal, count from their own base.
-    fn base<'a>(&self, ground: &'a Ground, from: &'a CommitId) -> Result<Base<'a>, QueueError> {
-        if self.entry.change == Change::Apply {
-            for seen in &ground.history {
-                if self.session.is_ancestor(from, seen)? {
-                    return Ok(Base::Natural { seen_from: &ground.history });
-                }
-            }
-        }
-        Ok(Base::Explicit(from))
-    }
-
     /// What the candidate is made of, oldest first.
     fn commits(&self, ground: &Ground) -> Result<&[CommitInfo], QueueError> {
         const MOST: usize = 10_000;
@@ -255,28 +293,39 @@ impl Maker<'_> {
 
     /// By the ladder, and held to the tree law.
     fn merged(&self, ask: &Ask<'_>) -> Early<Clean> {
-        match self.session.merge(ask.base, ask.ours, ask.theirs)? {
-            Merged::Clean { tree, by, bases } => {
-                let clean = Clean { tree, by };
-                Ok(match self.breach(ask, &bases, &clean)? {
-                    None => Ok(clean),
-                    Some(path) => Err(Turn::Failed(format!(
-                        "BUG: its merge breaks the tree law at {}; nothing was moved and everything is kept",
-                        shown(&path)
-                    ))),
-                })
-            }
+        let merged = self.merge(ask, || ())?;
+        Ok(match merged {
+            Ok(clean) => self.judged(ask, &clean)?.map_or(Ok(clean), Err),
+            early => early,
+        })
+    }
+
+    /// By the ladder; what git makes of it is still to be judged.
+    fn merge(&self, ask: &Ask<'_>, meanwhile: impl FnOnce()) -> Early<Clean> {
+        Ok(match self.session.merge_and(ask.base, [ask.ours, ask.theirs], meanwhile)? {
+            Merged::Clean { tree, by, bases } => Ok(Clean { tree, by, bases }),
             Merged::Conflict { conflict, bases } => {
                 let base = bases.into_iter().next().unwrap_or_else(|| self.entry.base.clone());
-                Ok(Err(Turn::Conflict(Clash { base, ours: ask.ours.clone(), theirs: ask.theirs.clone(), conflict })))
+                Err(Turn::Conflict(Clash { base, ours: ask.ours.clone(), theirs: ask.theirs.clone(), conflict }))
             }
-        }
+        })
+    }
+
+    /// The entry's end, if its merge breaks the tree law.
+    fn judged(&self, ask: &Ask<'_>, clean: &Clean) -> Result<Option<Turn>, QueueError> {
+        let breach = self.breach(ask, clean)?;
+        Ok(breach.map(|path| {
+            Turn::Failed(format!(
+                "BUG: its merge breaks the tree law at {}; nothing was moved and everything is kept",
+                shown(&path)
+            ))
+        }))
     }
 
     #[tracing::instrument(level = "debug", name = "law", skip_all)]
-    fn breach(&self, ask: &Ask<'_>, bases: &[CommitId], clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
+    fn breach(&self, ask: &Ask<'_>, clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
         let session = self.session;
-        let Some((base, others)) = bases.split_first() else { return Ok(None) };
+        let Some((base, others)) = clean.bases.split_first() else { return Ok(None) };
         let (base, ours) = (session.tree_of(base)?, session.tree_of(ask.ours)?);
         let theirs = self.whole.between(session, &base, &session.tree_of(ask.theirs)?)?;
         let step = session.differences(&ours, &clean.tree)?;

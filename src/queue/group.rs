@@ -91,7 +91,7 @@ fn chain(
     let old = session.tip(making.target).map_err(QueueError::from)?.ok_or_else(missing)?;
     let mut ground = Ground { tip: old.clone(), history: vec![old.clone()] };
     let (mut turns, mut steps) = (Vec::new(), Vec::new());
-    for candidate in candidates {
+    for (at, candidate) in candidates.iter().enumerate() {
         if (making.how.give_up)() || session.weight() > HEAVIEST {
             break;
         }
@@ -99,15 +99,13 @@ fn chain(
             let deferral = deferral::dirty(&candidate.entry, &old, paths.clone(), candidate.attempts + 1);
             Landing::Deferred(Box::new(deferral))
         } else {
-            take_turn(&session, candidate, &ground, making)
+            let next = candidates.get(at + 1).map(|next| &next.entry).filter(|next| !dirty.contains_key(&next.number));
+            take_turn(&session, candidate, next, &ground, making)
                 .map_err(|error| Fault { entry: Some(Box::new(candidate.clone())), error })?
         };
         if let Landing::Landed { commit, tree, landed_by } = &landing {
             let (entry, commit) = (candidate.entry.number, commit.clone());
-            ground.tip = commit.clone();
-            if candidate.entry.is_merge() {
-                ground.history.push(candidate.entry.head.clone());
-            }
+            ground = ground.after(&candidate.entry, commit.clone());
             steps.push(Step { entry, commit, tree: tree.clone(), landed_by: *landed_by });
         }
         turns.push((candidate.clone(), landing));
@@ -119,12 +117,13 @@ fn chain(
 fn take_turn(
     session: &Session,
     candidate: &Candidate,
+    next: Option<&Entry>,
     ground: &Ground,
     making: &mut Making<'_>,
 ) -> Result<Landing, QueueError> {
     let Candidate { entry, attempts, .. } = candidate;
     let attempts = attempts + 1;
-    let turn = match turn(session, entry, ground, making.who) {
+    let turn = match turn(session, entry, next, ground, making.who) {
         Err(error) if !error.is_transient() && !error.is_machines() => Turn::Failed(error.to_string()),
         other => other?,
     };
