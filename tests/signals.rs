@@ -100,6 +100,13 @@ fn two_ctrl_c_end_workers_at_once() {
     assert_eq!(terminal.end().code(), Some(130));
 }
 
+/// A shell that was halted between vfork(2) and exec(2) waits for its child, which is.
+fn stands_still(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    stat.contains(") T ") || stat.contains(") D ") && children.split_whitespace().any(stands_still)
+}
+
 #[test]
 fn ctrl_z_halts_workers_and_their_clocks_until_fg_and_gives_the_terminal_back() {
     let repo = TestRepo::new();
@@ -109,8 +116,7 @@ fn ctrl_z_halts_workers_and_their_clocks_until_fg_and_gives_the_terminal_back() 
     let pid = worker(&repo);
     terminal.wait_for("running");
     terminal.press("\x1a");
-    let stat = format!("/proc/{pid}/stat");
-    until("standing still", || std::fs::read_to_string(&stat).unwrap().contains(") T "));
+    until("standing still", || stands_still(&pid));
     let halted = Instant::now();
     terminal.wait_for("topped");
     let drawn = terminal.shown();
