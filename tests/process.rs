@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::workers::{RUNNER, alive, dead_within, marker, run, runner_to_kill, spec, until};
+use common::workers::{RUNNER, alive, dead_within, marker, run, runner_to_kill, spec, stands_still, until};
 use git_wave::plan::CommandLine;
 use git_wave::process::{Ended, How, Stop, Survived, start};
 
@@ -331,8 +331,7 @@ fn a_pause_stops_the_tree_and_the_clock() {
     let pid = marker(&folder.path().join("ready"));
     worker.stopper().pause();
     let paused = Instant::now();
-    let stat = format!("/proc/{pid}/stat");
-    until("standing still", || std::fs::read_to_string(&stat).unwrap().contains(") T "));
+    until("standing still", || stands_still(&pid));
     until("more than its time", || paused.elapsed() > Duration::from_millis(2100));
     std::fs::write(folder.path().join("go"), "").unwrap();
     worker.stopper().resume();

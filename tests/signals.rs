@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::TestRepo;
-use common::workers::{alive, dead_within, marker, until};
+use common::workers::{alive, dead_within, marker, stands_still, until};
 
 /// A worker that will not end by itself, nor for TERM.
 const STUBBORN: &str = "trap '' TERM; echo $$ > ../../pid; while :; do sleep 0.05; done";
@@ -98,13 +98,6 @@ fn two_ctrl_c_end_workers_at_once() {
     terminal.press("\x03");
     dead_within(&[pid], Duration::from_secs(5));
     assert_eq!(terminal.end().code(), Some(130));
-}
-
-/// A shell that was halted between vfork(2) and exec(2) waits for its child, which is.
-fn stands_still(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    stat.contains(") T ") || stat.contains(") D ") && children.split_whitespace().any(stands_still)
 }
 
 #[test]

@@ -81,3 +81,10 @@ pub fn lives_in(folder: &Path) -> bool {
     let mut at = processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
     at.any(|at| at.starts_with(&folder))
 }
+
+/// Whether a process is halted. A shell that was between vfork(2) and exec(2) waits for its child, which is.
+pub fn stands_still(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    stat.contains(") T ") || stat.contains(") D ") && children.split_whitespace().any(stands_still)
+}
