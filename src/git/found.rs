@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use super::durable::{durably, sync_files};
+use super::snapshot::write_commit;
 use super::{GitError, Identity, Repository};
 
 /// A file of the first commit.
@@ -26,22 +28,24 @@ impl Repository {
             std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
             std::fs::write(&path, file.content).map_err(|source| GitError::io(&path, source))?;
         }
-        commit_all(at, who).map_err(GitError::during(format!("founding {}", at.display())))?;
+        sync_files(at)?;
+        durably(|| commit_all(at, files, who)).map_err(GitError::during(format!("founding {}", at.display())))?;
         Self::discover(at)
     }
 }
 
-fn commit_all(at: &Path, who: &Identity) -> Result<(), git2::Error> {
+fn commit_all(at: &Path, files: &[Founding<'_>], who: &Identity) -> Result<(), git2::Error> {
     let mut options = git2::RepositoryInitOptions::new();
     let repo = git2::Repository::init_opts(at, options.initial_head("main").no_reinit(true))?;
     let mut config = repo.config()?;
     config.set_str("user.name", &who.name)?;
     config.set_str("user.email", &who.email)?;
     let mut index = repo.index()?;
-    index.add_all(["*"], git2::IndexAddOption::DEFAULT, None)?;
+    // One by one: `add_all` does not say why it could not.
+    files.iter().try_for_each(|file| index.add_path(Path::new(file.path)))?;
     index.write()?;
     let tree = repo.find_tree(index.write_tree()?)?;
     let author = git2::Signature::now(&who.name, &who.email)?;
-    repo.commit(Some("HEAD"), &author, &author, "Start\n", &tree, &[])?;
-    Ok(())
+    let commit = write_commit(&repo, (&author, &author), "Start\n", &tree, &[])?;
+    repo.reference("refs/heads/main", commit, false, "commit (initial): Start").map(drop)
 }

@@ -1,11 +1,13 @@
 //! Half-written objects that a kill left, of the kinds that git's own collection leaves for ever.
 //!
 //! Git removes its `tmp_obj_*` and `tmp_pack_*` itself; libgit2's `tmp_object_git2_*`, and what a killed repack was writing,
-//! it does not. Knows nothing of who was killed.
+//! it does not. How old they are is told by the wall clock, since others wrote them, and that may have been set meanwhile: what
+//! somebody has open is never old. Knows nothing of who was killed.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::openers::is_seen_open;
 use super::{GitError, Repository};
 
 /// Objects are written in moments, packs in minutes; what nobody has written to for so long belongs to nobody.
@@ -50,8 +52,14 @@ fn repack_of(file: &Path) -> Option<&str> {
 }
 
 fn is_old(file: &Path) -> bool {
-    let modified = std::fs::symlink_metadata(file).and_then(|meta| meta.modified());
-    modified.is_ok_and(|when| when.elapsed().is_ok_and(|age| age > OLD))
+    let Ok(found) = std::fs::symlink_metadata(file) else { return false };
+    found.modified().is_ok_and(|when| is_far(when, SystemTime::now())) && !is_seen_open(&found)
+}
+
+/// Either way: what was written in an hour to come was written before the clock was set back, and that hour may be far.
+fn is_far(when: SystemTime, now: SystemTime) -> bool {
+    let age = now.duration_since(when).unwrap_or_else(|ahead| ahead.duration());
+    age > OLD
 }
 
 #[cfg(test)]
@@ -64,7 +72,7 @@ mod tests {
         let file = |name: &str, age: Duration| {
             let path = folder.path().join(name);
             std::fs::write(&path, "").unwrap();
-            let modified = std::time::SystemTime::now() - age;
+            let modified = SystemTime::now() - age;
             std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
             path
         };

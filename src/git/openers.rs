@@ -12,6 +12,12 @@ pub(super) fn may_be_open(found: &Metadata) -> bool {
     may_be_open_in(Path::new("/proc"), std::process::id(), found)
 }
 
+/// Whether a process that we see has it open; of one that lets nobody look, nothing is known.
+pub(super) fn is_seen_open(found: &Metadata) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.into_iter().any(|process| has_open(&process.path(), found).unwrap_or(false))
+}
+
 /// `processes` is a `/proc`, if it is one in which we find ourselves; else nobody can be looked at.
 fn may_be_open_in(processes: &Path, me: u32, found: &Metadata) -> bool {
     if !processes.join(me.to_string()).join("fd").is_dir() {
@@ -27,14 +33,18 @@ fn may_be_open_in(processes: &Path, me: u32, found: &Metadata) -> bool {
 }
 
 fn may_have_open(process: &Path, found: &Metadata) -> bool {
-    let is_it = |descriptor: std::fs::DirEntry| {
-        std::fs::metadata(descriptor.path()).is_ok_and(|open| (open.dev(), open.ino()) == (found.dev(), found.ino()))
-    };
-    match std::fs::read_dir(process.join("fd")) {
-        Ok(mut descriptors) => descriptors.any(|descriptor| descriptor.is_ok_and(is_it)),
+    match has_open(process, found) {
+        Ok(has) => has,
         Err(error) if is_over(&error) => false,
         Err(_) => may_have_made(process, found.uid()),
     }
+}
+
+fn has_open(process: &Path, found: &Metadata) -> std::io::Result<bool> {
+    let is_it = |descriptor: std::fs::DirEntry| {
+        std::fs::metadata(descriptor.path()).is_ok_and(|open| (open.dev(), open.ino()) == (found.dev(), found.ino()))
+    };
+    Ok(std::fs::read_dir(process.join("fd"))?.any(|descriptor| descriptor.is_ok_and(is_it)))
 }
 
 /// Of a process that lets nobody look at its files. A file belongs to whom its maker worked as, so that other users' processes,

@@ -168,14 +168,14 @@ fn reading(id: &CommitId) -> impl FnOnce(git2::Error) -> GitError {
 }
 
 /// Not by `git_commit_create`: on a full disk libgit2 1.9 gives the id of a commit that it could not write.
-fn write_commit(
+pub(super) fn write_commit(
     repo: &git2::Repository,
     (author, committer): (&git2::Signature<'_>, &git2::Signature<'_>),
     message: &str,
     tree: &git2::Tree<'_>,
-    parent: &git2::Commit<'_>,
+    parents: &[&git2::Commit<'_>],
 ) -> Result<Oid, git2::Error> {
-    let text = repo.commit_create_buffer(author, committer, message, tree, &[parent])?;
+    let text = repo.commit_create_buffer(author, committer, message, tree, parents)?;
     repo.odb()?.write(git2::ObjectType::Commit, &text)
 }
 
@@ -188,7 +188,7 @@ fn commit_tree(
     let write = || {
         let when = git2::Time::new(by.seconds, by.offset_minutes);
         let who = git2::Signature::new(&by.identity.name, &by.identity.email, &when)?;
-        write_commit(repo, (&who, &who), &by.message, &repo.find_tree(tree)?, parent)
+        write_commit(repo, (&who, &who), &by.message, &repo.find_tree(tree)?, &[parent])
     };
     write().map_err(GitError::during("committing what was left uncommitted"))
 }
@@ -207,7 +207,7 @@ fn grafted(repo: &git2::Repository, base: &CommitId, head: Oid) -> Result<Oid, G
         let commit = repo.find_commit(head)?;
         let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
         let parent = repo.find_commit(given)?;
-        write_commit(repo, (&commit.author(), &commit.committer()), &message, &commit.tree()?, &parent)
+        write_commit(repo, (&commit.author(), &commit.committer()), &message, &commit.tree()?, &[&parent])
     };
     write().map_err(during())
 }

@@ -105,3 +105,46 @@ fn a_clock_that_is_set_back_by_days_hides_no_run_and_its_resume_goes_on_in_order
     assert_sane(&repo.wave(&["report", "--format", "json"]).exits(0).json(), 0.0);
     repo.assert_tidy();
 }
+
+#[test]
+fn what_a_worker_plants_is_undone_whatever_the_clock_says_and_what_a_person_does_stays() {
+    for off in ["86400", "-86400", ""] {
+        let repo = TestRepo::new();
+        let Some(clock) = clock(&repo) else { return };
+        let plant = "git -C \"$WAVE_ROOT\" config core.pager evil; echo a > a";
+        let text =
+            json!({"version": 1, "ticket": [{"id": "PLANTS", "run": plant}, {"id": "WELL", "run": "echo w > w"}]});
+        std::fs::write(repo.home().join("t.json"), text.to_string()).unwrap();
+        // Where `OFF` is not set, the clock jumps.
+        let off_by = if off.is_empty() { String::new() } else { format!("OFF={off} ") };
+        let run = format!("{off_by}LD_PRELOAD={clock} \"$WAVE\" run ../t.json -j 1 --isolation guard --max-attempts 1");
+        let said = repo.try_shell(&run).exits(1);
+        let pager = repo.try_git(&["config", "core.pager"]).code;
+        assert_eq!(pager, Some(1), "{off}: what was planted is there\n{}{}", said.stdout, said.stderr);
+        assert_eq!(repo.subjects("main"), ["begin", "WELL"], "{off}: {}", said.stdout);
+        repo.git(&["config", "core.editor", "mine"]);
+        repo.try_shell(&format!("{off_by}LD_PRELOAD={clock} \"$WAVE\" resume"));
+        assert_eq!(repo.git(&["config", "core.editor"]), "mine", "{off}");
+    }
+}
+
+#[test]
+fn half_an_object_goes_by_its_age_though_the_clock_was_set_and_never_while_somebody_writes_it() {
+    let repo = TestRepo::new();
+    let Some(clock) = clock(&repo) else { return };
+    let file = |name: &str| repo.path(&format!(".git/objects/tmp_object_git2_{name}"));
+    let clean = |off: i64| drop(repo.try_shell(&format!("OFF={off} LD_PRELOAD={clock} \"$WAVE\" clean")).exits(0));
+    let open = std::fs::File::create_new(file("open")).unwrap();
+    for off in [86_400, -86_400, 0] {
+        clean(off);
+        assert!(file("open").exists(), "{off}: it is being written");
+    }
+    drop(open);
+    clean(0);
+    assert!(file("open").exists(), "it is young");
+    // Written before the clock was set back.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(86_400);
+    std::fs::File::options().write(true).open(file("open")).unwrap().set_modified(later).unwrap();
+    clean(0);
+    assert!(!file("open").exists(), "it would stay for a day");
+}

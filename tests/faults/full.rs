@@ -102,3 +102,36 @@ fn a_checkout_that_was_too_small_for_what_landed_is_put_right_by_what_the_warnin
     repo.git(&["worktree", "prune"]);
     repo.assert_tidy();
 }
+
+/// Founds the demo's repository on disks that are larger and larger, until it has the room. Says what each said.
+const FOUNDING: &str = r#"
+mkdir ../disk
+for pages in $(seq 30 110); do
+    mount -t tmpfs -o size=$((pages * 4))k none ../disk
+    said=$("$WAVE" demo --at ../disk/demo 2>&1); code=$?
+    if grep -q "a repository with a backlog of its own" <<< "$said"; then echo "founded"; exit 0; fi
+    echo "exit $code: $(tr '\n' ' ' <<< "$said")"
+    git -C ../disk/demo rev-parse --verify --quiet main
+    umount ../disk
+done
+"#;
+
+#[test]
+fn a_repository_that_is_founded_on_a_full_disk_says_that_it_is_full_wherever_the_room_ends() {
+    let repo = TestRepo::new();
+    if no_mounts(&repo) {
+        return;
+    }
+    std::fs::write(repo.home().join("script"), FOUNDING).unwrap();
+    let said = repo.try_shell("unshare -m bash ../script").exits(0);
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    let (last, refused) = lines.split_last().unwrap();
+    assert!(*last == "founded" && refused.len() > 20, "{}", said.stdout);
+    // At one place libgit2 has no words for it.
+    let says_why = |line: &&str| line.contains("No space left on device") || line.ends_with("/demo: no error ");
+    for line in refused {
+        assert!(line.starts_with("exit 3: error: founding ") && says_why(line), "{line}\n{}", said.stdout);
+    }
+    let named = refused.iter().filter(|line| line.contains("No space left on device")).count();
+    assert!(named + 1 >= refused.len(), "{}", said.stdout);
+}

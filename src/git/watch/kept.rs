@@ -47,6 +47,7 @@ pub(super) struct Kept {
 pub(super) struct Change {
     content: Content,
     stamp: Stamp,
+    /// By the clock of its file system.
     pub(super) at: SystemTime,
 }
 

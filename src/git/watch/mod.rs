@@ -10,13 +10,15 @@
 
 mod harmless;
 mod kept;
+mod moment;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use self::kept::{Kept, Kind};
+use self::moment::{Moment, Within};
 use super::{GitError, Repository};
 use crate::store::private_dir;
 
@@ -48,12 +50,14 @@ struct Watch {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     kept: Vec<Kept>,
     folders: Vec<PathBuf>,
     spans: Vec<Span>,
     found: Vec<Tampering>,
+    /// When everything was last seen to be as it is known.
+    looked: Moment,
 }
 
 /// Whose command a worker runs.
@@ -69,14 +73,15 @@ pub enum Whose {
 struct Span {
     who: String,
     whose: Whose,
-    began: SystemTime,
-    ended: Option<SystemTime>,
+    began: Instant,
+    ended: Option<Instant>,
 }
 
 impl Repository {
     /// Begins to watch. What is found to be changed goes into `aside`.
     pub fn watch(&self, aside: &Path) -> Result<Watching, GitError> {
-        let mut state = State::default();
+        let looked = Moment::now();
+        let mut state = State { kept: Vec::new(), folders: Vec::new(), spans: Vec::new(), found: Vec::new(), looked };
         let (mut files, folders) = self.watched()?;
         files.extend(self.pointers());
         for (path, kind) in files {
@@ -178,7 +183,7 @@ impl Watching {
     /// From now on this worker may be the one who changes something.
     pub fn worker_begins(&self, who: &str, whose: Whose) -> Result<(), GitError> {
         self.0.settle()?;
-        self.0.state().spans.push(Span { who: who.to_owned(), whose, began: SystemTime::now(), ended: None });
+        self.0.state().spans.push(Span { who: who.to_owned(), whose, began: Instant::now(), ended: None });
         Ok(())
     }
 
@@ -188,7 +193,7 @@ impl Watching {
         let settled = self.0.settle();
         let mut state = self.0.state();
         if let Some(span) = state.spans.iter_mut().find(|span| span.who == who && span.ended.is_none()) {
-            span.ended = Some(SystemTime::now());
+            span.ended = Some(Instant::now());
         }
         let (its, others) =
             state.found.drain(..).partition(|one: &Tampering| one.suspects.iter().any(|name| name == who));
@@ -210,11 +215,12 @@ impl Watch {
 
     fn settle(&self) -> Result<(), GitError> {
         let mut state = self.state();
+        let begun = Moment::now();
         state.meet_new_hooks();
-        let State { kept, spans, found, .. } = &mut *state;
+        let State { kept, spans, found, looked, .. } = &mut *state;
         for file in kept {
             let Some(change) = file.changed()? else { continue };
-            let suspects = suspects(spans, change.at);
+            let suspects = suspects(spans, Within::of(change.at, *looked, Moment::now()));
             if suspects.is_empty() || file.is_harmless(&change) {
                 file.adopt(change);
                 continue;
@@ -223,6 +229,7 @@ impl Watch {
             let what = file.put_back(&self.aside)?;
             found.push(Tampering { what, suspects });
         }
+        *looked = begun;
         Ok(())
     }
 }
@@ -257,9 +264,9 @@ impl State {
     }
 }
 
-/// Whose deed it may be, of those who ran at that time; nobody's where the user's own command ran.
-fn suspects(spans: &[Span], at: SystemTime) -> Vec<String> {
-    let ran = |span: &&Span| at + TICK >= span.began && span.ended.is_none_or(|ended| at <= ended + TICK);
+/// Whose deed it may be, of those who ran then; nobody's where the user's own command ran.
+fn suspects(spans: &[Span], then: Within) -> Vec<String> {
+    let ran = |span: &&Span| then.to + TICK >= span.began && span.ended.is_none_or(|ended| then.from <= ended + TICK);
     if spans.iter().filter(ran).any(|span| span.whose == Whose::Users) {
         return Vec::new();
     }
@@ -273,7 +280,9 @@ mod tests {
 
     #[test]
     fn those_are_suspected_who_ran_at_the_time() {
-        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let within = |from, to| Within { from: at(from), to: at(to) };
         let span = |who: &str, began, ended: Option<u64>| Span {
             who: who.into(),
             whose: Whose::Tickets,
@@ -281,12 +290,14 @@ mod tests {
             ended: ended.map(at),
         };
         let spans = [span("A", 10, Some(20)), span("B", 15, None), span("A", 30, None)];
-        assert_eq!(suspects(&spans, at(5)), [""; 0]);
-        assert_eq!(suspects(&spans, at(12)), ["A"]);
-        assert_eq!(suspects(&spans, at(17)), ["A", "B"]);
-        assert_eq!(suspects(&spans, at(25)), ["B"]);
-        assert_eq!(suspects(&spans, at(31)), ["A", "B"]);
+        assert_eq!(suspects(&spans, within(5, 5)), [""; 0]);
+        assert_eq!(suspects(&spans, within(12, 12)), ["A"]);
+        assert_eq!(suspects(&spans, within(17, 17)), ["A", "B"]);
+        assert_eq!(suspects(&spans, within(25, 25)), ["B"]);
+        assert_eq!(suspects(&spans, within(31, 31)), ["A", "B"]);
+        assert_eq!(suspects(&spans, within(5, 12)), ["A"]);
+        assert_eq!(suspects(&spans, within(12, 16)), ["A", "B"]);
         let trusted = Span { whose: Whose::Users, ..span("C", 31, Some(32)) };
-        assert_eq!(suspects(&[span("A", 30, None), trusted], at(31)), [""; 0]);
+        assert_eq!(suspects(&[span("A", 30, None), trusted], within(31, 31)), [""; 0]);
     }
 }
