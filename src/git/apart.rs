@@ -38,6 +38,13 @@ impl Library {
         Ok(git)
     }
 
+    /// Shows git an object that is not made yet; if it is later, it need not be shown again.
+    pub(super) fn show_early(&self, object: &MadeObject) -> Result<(), GitError> {
+        show_loose(object, self.apart()?.objects())?;
+        self.made.is_shown(object.id);
+        Ok(())
+    }
+
     fn apart(&self) -> Result<&Quarantine, GitError> {
         if let Some(apart) = self.apart.get() {
             return Ok(apart);

@@ -2,6 +2,7 @@
 //!
 //! Judges nothing: the tree law does, in another room. Moves no ref.
 
+use super::ahead::Next;
 use super::engine::{By, Session};
 use super::merge_tree::{self, Answer, Conflict, Question};
 use super::overlay;
@@ -66,16 +67,16 @@ impl Repository {
 impl Session {
     /// Merges `theirs` into `ours` and gives the tree, or the conflict.
     pub(crate) fn merge(&self, base: Base<'_>, ours: &CommitId, theirs: &CommitId) -> Result<Merged, GitError> {
-        self.merge_and(base, [ours, theirs], || ())
+        self.merge_on(base, [ours, theirs], || None)
     }
 
-    /// The same; does `meanwhile` while git is at it, if git is asked.
+    /// The same; if git is asked, it goes on with what `foresee` says as soon as it has said the tree. Foreseen while it merges.
     #[tracing::instrument(level = "debug", name = "merge", skip_all)]
-    pub(crate) fn merge_and(
+    pub(crate) fn merge_on(
         &self,
         base: Base<'_>,
         [ours, theirs]: [&CommitId; 2],
-        meanwhile: impl FnOnce(),
+        foresee: impl FnOnce() -> Option<Next>,
     ) -> Result<Merged, GitError> {
         let bases = self.bases(base, theirs)?;
         if let By::Library(library) = &self.by
@@ -85,9 +86,12 @@ impl Session {
         }
         let told = self.told(base, &bases).cloned();
         let asked = self.ask(&Question { base: told, ours: ours.clone(), theirs: theirs.clone() })?;
-        meanwhile();
+        let next = foresee();
         let answer = merge_tree::answer(asked)?;
         if let Answer::Clean(tree) = &answer {
+            if let Some(next) = next.filter(|_| self.tree_of(ours).is_ok_and(|ours| ours != *tree)) {
+                self.ask_ahead(next, tree);
+            }
             self.take_over(tree, [ours, theirs])?;
         }
         Ok(match answer {

@@ -58,7 +58,7 @@ mod watch;
 mod weight;
 mod worktree;
 
-pub(crate) use ahead::Next;
+pub(crate) use ahead::{Foreseen, Next};
 pub(crate) use bring_along::{Along, Begun, Desk, HeldCheckout, bring_along_command, let_go_of_index};
 pub(crate) use checkout::{Checkout, IndexNow};
 pub(crate) use checkouts::obstacles;

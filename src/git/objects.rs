@@ -22,6 +22,12 @@ pub(super) struct MadeObject {
     pub(super) bytes: Rc<[u8]>,
 }
 
+impl MadeObject {
+    pub(super) fn new(kind: ObjectType, bytes: Vec<u8>) -> Result<Self, GitError> {
+        Ok(Self { id: id_of(kind, &bytes)?, kind, bytes: bytes.into() })
+    }
+}
+
 /// What a session has made. An object that was written stays here too: reading it again costs nothing.
 #[derive(Default)]
 pub(super) struct Made {
@@ -30,6 +36,8 @@ pub(super) struct Made {
     /// How many of them are in the store, and how many git was shown.
     written: Cell<usize>,
     shown: Cell<usize>,
+    /// What git was shown before it was made.
+    early: RefCell<HashSet<Oid>>,
     weight: Cell<usize>,
     /// What was read from the store and is what its name says.
     verified: RefCell<HashSet<Oid>>,
@@ -38,11 +46,11 @@ pub(super) struct Made {
 impl Made {
     /// Makes an object; nothing is written.
     pub(super) fn add(&self, kind: ObjectType, bytes: Vec<u8>) -> Result<Oid, GitError> {
-        let id = id_of(kind, &bytes)?;
-        let bytes: Rc<[u8]> = bytes.into();
-        if self.by_id.borrow_mut().insert(id, bytes.clone()).is_none() {
-            self.weight.set(self.weight.get() + bytes.len());
-            self.in_order.borrow_mut().push(MadeObject { id, kind, bytes });
+        let object = MadeObject::new(kind, bytes)?;
+        let id = object.id;
+        if self.by_id.borrow_mut().insert(id, object.bytes.clone()).is_none() {
+            self.weight.set(self.weight.get() + object.bytes.len());
+            self.in_order.borrow_mut().push(object);
         }
         Ok(id)
     }
@@ -63,7 +71,15 @@ impl Made {
 
     /// What git could not see yet, neither there nor in the store.
     pub(super) fn unshown(&self) -> Vec<MadeObject> {
-        self.in_order.borrow()[self.shown.get().max(self.written.get())..].to_vec()
+        let early = self.early.borrow();
+        let in_order = self.in_order.borrow();
+        let unshown = in_order[self.shown.get().max(self.written.get())..].iter();
+        unshown.filter(|object| !early.contains(&object.id)).cloned().collect()
+    }
+
+    /// Git sees this one, made or not.
+    pub(super) fn is_shown(&self, id: Oid) {
+        self.early.borrow_mut().insert(id);
     }
 
     /// From now on git sees everything made so far.

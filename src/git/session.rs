@@ -100,7 +100,7 @@ impl Library {
         Ok(CommitId::new(self.made.add(ObjectType::Commit, super::commit::text(new))?.to_string()))
     }
 
-    fn signs(&self) -> Result<bool, GitError> {
+    pub(super) fn signs(&self) -> Result<bool, GitError> {
         if let Some(signs) = self.signs.get() {
             return Ok(*signs);
         }

@@ -5,12 +5,12 @@
 use super::QueueError;
 use super::candidate::{Ground, base, ends};
 use super::entry::{Change, Entry, Strategy};
-use crate::git::{Next, Session};
+use crate::git::{Foreseen, Session};
 use crate::names::CommitId;
 
 /// The merge for which `next` will need git on `ground`, if it is likely to need it: no overlay is laid over a path that both
 /// sides changed. Others are not worth a guess that may be for nothing.
-pub(super) fn likely(session: &Session, next: &Entry, ground: &Ground) -> Result<Option<Next>, QueueError> {
+pub(super) fn likely(session: &Session, next: &Entry, ground: &Ground) -> Result<Option<Foreseen>, QueueError> {
     if (next.change, next.strategy) == (Change::Apply, Strategy::Rebase) {
         return Ok(None);
     }

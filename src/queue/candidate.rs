@@ -55,7 +55,6 @@ pub(super) enum Turn {
 struct Clean {
     tree: TreeId,
     by: LandedBy,
-    bases: Vec<CommitId>,
 }
 
 /// Replayed commits, one on another.
@@ -178,36 +177,31 @@ impl Maker<'_> {
         Ok(None)
     }
 
-    /// The whole candidate at once: squash, merge, or a reversal. Git is at what comes next already while this is judged.
+    /// The whole candidate at once: squash, merge, or a reversal.
     fn merge_whole(&self, ground: &Ground) -> Early<Turn> {
         let (base, theirs) = (base(self.session, self.entry, ground)?, ends(self.entry).1);
         let ask = Ask { base, ours: &ground.tip, theirs };
-        let mut next = None;
-        let clean = match self.merge(&ask, || next = self.foresee(ground))? {
+        let clean = match self.merged(&ask, || self.foresee(ground))? {
             Ok(clean) => clean,
             Err(early) => return Ok(Err(early)),
         };
-        let is_empty = clean.tree == self.session.tree_of(&ground.tip)?;
-        let commit = if is_empty { None } else { Some(self.commit_whole(ground, &clean)?) };
-        if let (Some(commit), Some(next)) = (&commit, next) {
-            self.session.ask_ahead(next, commit);
+        if clean.tree == self.session.tree_of(&ground.tip)? {
+            return Ok(Ok(Turn::Empty));
         }
-        if let Some(unlawful) = self.judged(&ask, &clean)? {
-            return Ok(Err(unlawful));
-        }
-        let Some(commit) = commit else { return Ok(Ok(Turn::Empty)) };
+        let commit = self.session.commit(&self.whole(ground, &clean.tree)?)?;
         Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: clean.tree, landed_by: clean.by })))
     }
 
-    /// While git merges: what the commit will say, and what git will most likely be asked next. A fault of either is met again
-    /// by whoever needs it.
+    /// While git merges: what it will most likely be asked next, and on what. A fault is met again by whoever needs it.
     fn foresee(&self, ground: &Ground) -> Option<Next> {
-        let _ = self.commits(ground);
         let after = ground.after(self.entry, ground.tip.clone());
-        ahead::likely(self.session, self.next?, &after).ok().flatten()
+        let merge = ahead::likely(self.session, self.next?, &after).ok()??;
+        // Of the merge that is being made now; git will say which tree it is.
+        let below = self.whole(ground, &self.whole.to).ok()?;
+        Some(Next { merge, below })
     }
 
-    fn commit_whole(&self, ground: &Ground, clean: &Clean) -> Result<CommitId, QueueError> {
+    fn whole(&self, ground: &Ground, tree: &TreeId) -> Result<NewCommit, QueueError> {
         let commits = self.commits(ground)?;
         let mut parents = vec![ground.tip.clone()];
         if self.entry.is_merge() {
@@ -219,8 +213,7 @@ impl Maker<'_> {
             Change::Apply => self.session.commit_info(&self.entry.head)?.author,
             Change::Revert => self.committer(),
         };
-        let new = NewCommit { tree: clean.tree.clone(), parents, author, committer: self.committer(), message };
-        Ok(self.session.commit(&new)?)
+        Ok(NewCommit { tree: tree.clone(), parents, author, committer: self.committer(), message })
     }
 
     /// Each commit by itself, its parent as the merge base. What changes nothing any more is left out.
@@ -234,7 +227,7 @@ impl Maker<'_> {
         let mut chain = Chain { tip: ground.tip.clone(), by: LandedBy::Overlay, made: 0, top: None };
         for (left, commit) in (0..commits.len()).rev().zip(commits) {
             let ask = Ask { base: Base::Explicit(&commit.parents[0]), ours: &chain.tip, theirs: &commit.id };
-            let clean = match self.merged(&ask)? {
+            let clean = match self.merged(&ask, || None)? {
                 Ok(clean) => clean,
                 Err(early) => return Ok(Err(self.of_whole(early, ground))),
             };
@@ -292,40 +285,29 @@ impl Maker<'_> {
     }
 
     /// By the ladder, and held to the tree law.
-    fn merged(&self, ask: &Ask<'_>) -> Early<Clean> {
-        let merged = self.merge(ask, || ())?;
-        Ok(match merged {
-            Ok(clean) => self.judged(ask, &clean)?.map_or(Ok(clean), Err),
-            early => early,
-        })
-    }
-
-    /// By the ladder; what git makes of it is still to be judged.
-    fn merge(&self, ask: &Ask<'_>, meanwhile: impl FnOnce()) -> Early<Clean> {
-        Ok(match self.session.merge_and(ask.base, [ask.ours, ask.theirs], meanwhile)? {
-            Merged::Clean { tree, by, bases } => Ok(Clean { tree, by, bases }),
+    fn merged(&self, ask: &Ask<'_>, foresee: impl FnOnce() -> Option<Next>) -> Early<Clean> {
+        match self.session.merge_on(ask.base, [ask.ours, ask.theirs], foresee)? {
+            Merged::Clean { tree, by, bases } => {
+                let clean = Clean { tree, by };
+                Ok(match self.breach(ask, &bases, &clean)? {
+                    None => Ok(clean),
+                    Some(path) => Err(Turn::Failed(format!(
+                        "BUG: its merge breaks the tree law at {}; nothing was moved and everything is kept",
+                        shown(&path)
+                    ))),
+                })
+            }
             Merged::Conflict { conflict, bases } => {
                 let base = bases.into_iter().next().unwrap_or_else(|| self.entry.base.clone());
-                Err(Turn::Conflict(Clash { base, ours: ask.ours.clone(), theirs: ask.theirs.clone(), conflict }))
+                Ok(Err(Turn::Conflict(Clash { base, ours: ask.ours.clone(), theirs: ask.theirs.clone(), conflict })))
             }
-        })
-    }
-
-    /// The entry's end, if its merge breaks the tree law.
-    fn judged(&self, ask: &Ask<'_>, clean: &Clean) -> Result<Option<Turn>, QueueError> {
-        let breach = self.breach(ask, clean)?;
-        Ok(breach.map(|path| {
-            Turn::Failed(format!(
-                "BUG: its merge breaks the tree law at {}; nothing was moved and everything is kept",
-                shown(&path)
-            ))
-        }))
+        }
     }
 
     #[tracing::instrument(level = "debug", name = "law", skip_all)]
-    fn breach(&self, ask: &Ask<'_>, clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
+    fn breach(&self, ask: &Ask<'_>, bases: &[CommitId], clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
         let session = self.session;
-        let Some((base, others)) = clean.bases.split_first() else { return Ok(None) };
+        let Some((base, others)) = bases.split_first() else { return Ok(None) };
         let (base, ours) = (session.tree_of(base)?, session.tree_of(ask.ours)?);
         let theirs = self.whole.between(session, &base, &session.tree_of(ask.theirs)?)?;
         let step = session.differences(&ours, &clean.tree)?;

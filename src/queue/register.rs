@@ -2,6 +2,7 @@
 //!
 //! Each change is decided and written under one short lock. Knows nothing of merging.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -86,9 +87,13 @@ impl Queue {
     /// landings.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
         let held = self.repo.standing_in(KEEP)?;
+        let staged = self.staged();
         let read = self.refreshed()?;
-        let unsettled =
-            |one: &Standing| read.book.intent(&one.entry.target).is_some() || held.contains(one.entry.id().as_str());
+        let unsettled = |one: &Standing| {
+            read.book.intent(&one.entry.target).is_some()
+                || held.contains(one.entry.id().as_str())
+                || !staged.is_empty() && staged.contains(&self.staging(&one.entry.target))
+        };
         let open = read.book.all().filter(|one| !one.state.is_ended() || unsettled(one));
         let mut targets: Vec<BranchRef> = open.map(|one| one.entry.target.clone()).collect();
         targets.sort();
@@ -226,6 +231,13 @@ impl Queue {
     /// Where packs of a target are written before they are moved into the object store.
     pub(super) fn staging(&self, target: &BranchRef) -> PathBuf {
         self.folder.join("landing").join(format!("{}.pack", slug_of(target.branch())))
+    }
+
+    /// Those that are there: a landing is being made, or was killed. One that was killed after its last record has left nothing
+    /// else.
+    fn staged(&self) -> BTreeSet<PathBuf> {
+        let found = std::fs::read_dir(self.folder.join("landing")).into_iter().flatten().flatten();
+        found.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|is| is == "pack")).collect()
     }
 
     /// Reads on, and gives what `ask` makes of the book.

@@ -122,19 +122,16 @@ fn land_in_tables(repo: &TestRepo) -> (Vec<String>, Expected) {
     (words(&PROCESS), expected)
 }
 
-/// Both sides changed one file, in different places, and removed and added others: only git's own merge will do.
+/// Both sides changed one file, in different places, and removed and added others: only git's own merge will do. It is asked
+/// the second ahead, while the first is judged.
 fn land_merged(repo: &TestRepo) -> (Vec<String>, Expected) {
-    let expected = queued(
-        repo,
-        &[(
-            "A",
-            &[
-                ("dir/changed", Some("one\n2\n3\n4\n5\n6\n7\n8\nchanged\n")),
-                ("dir/removed", None),
-                ("new/added", Some("added\n")),
-            ],
-        )],
-    );
+    let first: Files<'_> = &[
+        ("dir/changed", Some("one\n2\n3\n4\n5\n6\n7\n8\nchanged\n")),
+        ("dir/removed", None),
+        ("new/added", Some("added\n")),
+    ];
+    let second: Files<'_> = &[("dir/changed", Some("one\n2\n3\n4\nfive\n6\n7\n8\nlast\n"))];
+    let expected = queued(repo, &[("A", first), ("B", second)]);
     repo.write("dir/changed", "ours\n2\n3\n4\n5\n6\n7\n8\nlast\n");
     repo.commit("ours");
     (words(&PROCESS), expected)
