@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of when it is worth it.
 
+use super::plumbing::Plumbing;
 use super::program::Program;
 use super::{GitError, Repository};
 
@@ -14,7 +15,13 @@ impl Repository {
 
     /// Lets git fold small packs and loose objects into fewer, larger packs, so that their sizes make a geometric progression:
     /// each object is rewritten a logarithmic number of times. Synced before anything it replaces is removed.
+    ///
+    /// Not in a partial clone, where git refuses that ("cannot use internal rev list with --stdin-packs", git 2.47): there its
+    /// own `gc --auto` packs all of it, as it does when packs pile up by fetches.
     pub(crate) fn fold_packs(&self) -> Result<(), GitError> {
+        if Plumbing::on(self).is_partial()? {
+            return Ok(());
+        }
         let mut git = Program::new(self.root());
         git.git_dir(self.common_dir());
         git.option("-c").option("core.fsync=pack,pack-metadata");

@@ -73,7 +73,7 @@ impl Plumbing {
     }
 
     /// Whether what is missing may be promised by a remote.
-    fn is_partial(&self) -> Result<bool, GitError> {
+    pub(super) fn is_partial(&self) -> Result<bool, GitError> {
         const PROMISED: &str = "^(remote\\..*\\.promisor|extensions\\.partialclone)$";
         if let Some(partial) = self.is_partial.get() {
             return Ok(*partial);
