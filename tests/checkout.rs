@@ -7,9 +7,11 @@ mod common;
 mod people;
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use common::workers::until;
 use common::{Kind, TestRepo};
 use git_wave::git::Repository;
 use git_wave::names::BranchRef;

@@ -19,7 +19,7 @@ use super::half::{self, HalfWritten, Since};
 use super::history::find;
 use super::marked::{MarkedLock, take_back};
 use super::objects::{Made, Reader};
-use super::{GitError, Repository, hidden, worktree};
+use super::{GitError, Repository, hidden, readers, worktree};
 use crate::names::{CommitId, TreeId};
 use crate::store::{FileLock, sync_dir};
 
@@ -118,6 +118,7 @@ impl Repository {
             half::remove(checkout, &self.changes_between(along.old, along.new)?, told)?;
         }
         put_in_place(checkout, &copy, &index)?;
+        readers::wait_for_readers(checkout.place());
         lock.release()
     }
 

@@ -40,6 +40,7 @@ mod place;
 mod plumbing;
 mod program;
 mod quarantine;
+mod readers;
 mod records;
 mod refs;
 mod repository;

@@ -35,6 +35,7 @@ pub use sanitise::sanitise;
 pub use shim::shim_main;
 pub use spec::{Ended, How, Leak, ProcessError, Spec, Stop, Survived};
 pub use tree::can_supervise;
+pub(crate) use tree::{Process, process};
 pub use worker::{Stopper, Worker, start};
 
 /// The first argument that makes this binary a shim.

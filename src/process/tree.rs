@@ -9,13 +9,16 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_op
 
 /// One line of the process table.
 #[derive(Clone, Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pub(super) pid: Pid,
-    parent: i32,
+    /// Its parent's pid; 0 if it has none here.
+    pub(crate) parent: i32,
     session: i32,
-    started: u64,
-    zombie: bool,
-    pub(super) name: String,
+    /// In ticks since the machine was started.
+    pub(crate) started: u64,
+    pub(crate) zombie: bool,
+    /// Its program's, cut to 15 bytes.
+    pub(crate) name: String,
 }
 
 /// Everything below `root`, itself left out, in order of pid; zombies left out.
@@ -79,7 +82,7 @@ pub(super) fn signal_all(processes: &[Process], signal: Signal) {
     for process in processes {
         // The descriptor pins the process; comparing the start time after opening it proves it is the one meant.
         if let Ok(pinned) = pidfd_open(process.pid, PidfdFlags::empty())
-            && read(process.pid.as_raw_nonzero().get()).is_some_and(|now| now.started == process.started)
+            && self::process(process.pid.as_raw_nonzero().get()).is_some_and(|now| now.started == process.started)
         {
             let _ = pidfd_send_signal(pinned, signal);
         }
@@ -91,7 +94,7 @@ pub fn can_supervise() -> Result<(), String> {
     let me = rustix::process::getpid();
     rustix::process::child_subreaper().map_err(|error| format!("no subreaper ({error})"))?;
     pidfd_open(me, PidfdFlags::empty()).map_err(|error| format!("no pidfd ({error})"))?;
-    read(me.as_raw_nonzero().get()).map(drop).ok_or_else(|| "/proc cannot be read".to_owned())
+    process(me.as_raw_nonzero().get()).map(drop).ok_or_else(|| "/proc cannot be read".to_owned())
 }
 
 /// What [`reap`] found.
@@ -118,10 +121,11 @@ pub(super) fn reap(of_interest: Pid) -> Reaped {
 fn table() -> BTreeMap<i32, Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return BTreeMap::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(|pid| Some((pid, read(pid)?))).collect()
+    pids.filter_map(|pid| Some((pid, process(pid)?))).collect()
 }
 
-fn read(pid: i32) -> Option<Process> {
+/// What the table says of one process, if it is there.
+pub(crate) fn process(pid: i32) -> Option<Process> {
     parse(&String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/stat")).ok()?))
 }
 

@@ -162,3 +162,47 @@ fn what_is_staged_while_a_landing_is_made_is_in_its_way() {
         assert_eq!(repo.git(&["status", "--porcelain"]), "MM f", "{kind:?}: what was staged stays so");
     }
 }
+
+/// Git reads HEAD, then the index, and only then locks that.
+#[test]
+fn a_commit_that_read_the_index_before_it_followed_does_not_take_the_landing_back() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("SKIPPED: no strace, so a commit cannot be stopped before it locks the index");
+    }
+    for kind in [Kind::Ordinary, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        repo.write("mine", "1\n");
+        repo.commit("base");
+        repo.write("mine", "2\n");
+        // Begun once the branch has moved, and before the checkout follows.
+        let (log, root) = (repo.home().join("person.log"), repo.root().display().to_string());
+        let hook = format!(
+            "#!/bin/sh\n[ \"$1\" = committed ] && grep -q refs/heads/main && ! [ -e {log} ] || exit 0\n\
+             unset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\ncd '{root}'\n\
+             strace -f -o {log} -P {root}/.git/index -P .git/index -e trace=openat \
+             -e inject=openat:signal=SIGSTOP git commit -q -a -m person >/dev/null 2>&1 &\n\
+             while ! grep -q 'stopped by SIGSTOP' {log}; do sleep 0.01; done\n",
+            log = log.display()
+        );
+        repo.write(".git/hooks/reference-transaction", hook);
+        repo.shell("chmod +x .git/hooks/reference-transaction");
+        let head = repo.candidate(&repo.tip(), "theirs", &[("x", Some("x\n"))]);
+        repo.wave(&["queue", "add", "--ticket", "T", &head]).exits(0);
+        let index = || std::fs::metadata(repo.path(".git/index")).unwrap().ino();
+        let before = index();
+        let landing = repo.wave_command(repo.root(), &["queue", "process"]).spawn();
+        while index() == before {
+            std::thread::yield_now();
+        }
+        // It goes on once the index is another, with the one that it has open.
+        let person = || std::fs::read_to_string(&log).unwrap();
+        let pid = person().split(' ').next().unwrap().to_owned();
+        until("the commit has ended", || {
+            repo.try_shell(&format!("kill -CONT {pid}"));
+            person().contains("+++ exited")
+        });
+        assert!(landing.unwrap().wait().unwrap().success());
+        assert_eq!(repo.git(&["show", "main:x"]), "x", "{kind:?}: {}", person());
+        assert_eq!(repo.subjects("main"), ["begin", "base", "theirs"], "{kind:?}");
+    }
+}

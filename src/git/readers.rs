@@ -1,0 +1,66 @@
+//! Who may still act on an index that has just been replaced.
+//!
+//! Git reads HEAD, then the index, and only then takes `index.lock`. One that read HEAD after its branch had moved, and the index
+//! before it followed, would commit what was there before: as long as the lock is held it gives up instead. So whoever
+//! replaces an index holds its lock until those have ended that were at work then. They do so at once, or do nothing to it.
+//! Knows nothing of what is in an index.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::process::{Process, process};
+
+/// One that is older read HEAD before the branch moved, and loses the race for it.
+const YOUNG: Duration = Duration::from_secs(2);
+/// How long one is waited for: after that it is at something else, an editor say.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Waits until nobody at work among the files at `place` can have read the index that was there before.
+pub(super) fn wait_for_readers(place: &Path) {
+    // As the kernel names it.
+    let Ok(place) = &fs::canonicalize(place) else { return };
+    let mut readers = readers(place);
+    let until = Instant::now() + PATIENCE;
+    while !readers.is_empty() && Instant::now() < until {
+        sleep(Duration::from_millis(1));
+        readers.retain(|pid| may_read(*pid, place));
+    }
+}
+
+/// Gits at work there that have begun lately, but for those that have begun us, and those that another of us has begun.
+fn readers(place: &Path) -> Vec<i32> {
+    let above = ancestors();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| !above.contains(pid) && may_read(*pid, place)).collect()
+}
+
+fn may_read(pid: i32, place: &Path) -> bool {
+    // Most are elsewhere.
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(place))
+        && process(pid).is_some_and(|one| one.name == "git" && !one.zombie && is_young(&one) && !is_begun_by_us(&one))
+}
+
+fn is_young(one: &Process) -> bool {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let now = Duration::new(now.tv_sec.unsigned_abs(), 0);
+    let second = rustix::param::clock_ticks_per_second();
+    now.saturating_sub(Duration::from_secs(one.started / second)) <= YOUNG
+}
+
+fn is_begun_by_us(one: &Process) -> bool {
+    process(one.parent).is_some_and(|parent| parent.name == "git-wave")
+}
+
+/// Those that have begun us, a `git wave` among them.
+fn ancestors() -> BTreeSet<i32> {
+    let mut found = BTreeSet::new();
+    let mut at = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get());
+    while let Some(pid) = at.filter(|pid| *pid > 0 && found.insert(*pid)) {
+        at = process(pid).map(|one| one.parent);
+    }
+    found
+}
