@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Said, TestRepo};
+use common::{Kind, Said, TestRepo};
 use git_wave::git::Repository;
 use git_wave::names::BranchRef;
 use git_wave::queue::{Approval, EntryState, Processing, Proposal, Queue, QueueError};
@@ -156,6 +156,29 @@ fn a_commit_whose_file_is_missing_never_becomes_part_of_the_target() {
         assert!(reason.contains("lost") && reason.contains(NOWHERE), "{strategy}: {reason}");
         let whole = repo.try_git(&["rev-list", "--objects", "--quiet", "main"]);
         assert_eq!(whole.code, Some(0), "{strategy}: {}", whole.stderr);
+    }
+}
+
+/// Somebody pruned it before it was held.
+#[test]
+fn what_an_entry_held_whose_work_is_gone_does_not_stop_gits_gc() {
+    for kind in [Kind::Ordinary, Kind::Extension, Kind::Reftable, Kind::Sha256] {
+        for what in ["", "^{tree}", ":x"] {
+            let repo = TestRepo::of(kind);
+            let head = repo.candidate(&repo.tip(), "gone", &[("x", Some("x\n"))]);
+            let evil = repo.shell("printf '100644 blob %s\t.git\n' $(git rev-parse HEAD:README) | git mktree");
+            let held = repo.raw_commit(&evil, &repo.tip());
+            repo.add("gone", &[&head]).exits(0);
+            repo.add("refused", &[&held]).exits(0);
+            let gone = repo.git(&["rev-parse", &format!("{head}{what}")]);
+            std::fs::remove_file(repo.path(&format!(".git/objects/{}/{}", &gone[..2], &gone[2..]))).unwrap();
+            let states: Vec<_> = repo.process(1).iter().map(|line| line["state"].clone()).collect();
+            assert_eq!(states, ["failed", "failed"], "{kind:?}: {what}");
+            repo.git(&["gc", "-q", "--prune=now"]);
+            // What is whole is held as before.
+            let holds = repo.git(&["for-each-ref", "--format=%(objectname)", "refs/wave/"]);
+            assert_eq!(holds, held, "{kind:?}: {what}");
+        }
     }
 }
 

@@ -10,12 +10,17 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::plumbing::Plumbing;
 use super::{GitError, Repository};
 use crate::names::CommitId;
 
 impl Repository {
-    /// Whether git finds everything that `head` has and `tip` has not.
+    /// Whether git finds everything that `head` has and `tip` has not. What a partial clone lacks it would fetch: there nobody
+    /// asks.
     pub(crate) fn check_whole(&self, head: &CommitId, tip: &CommitId) -> Result<(), GitError> {
+        if Plumbing::on(self).is_partial()? {
+            return Ok(());
+        }
         let without = format!("^{tip}");
         self.program().args(["rev-list", "--objects", "--quiet", head.as_str(), &without]).run(&[0]).map(drop)
     }

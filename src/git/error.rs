@@ -171,6 +171,16 @@ impl GitError {
         }
     }
 
+    /// Of a git that walked over objects: whether one is not there. One that is damaged may be mended.
+    pub(crate) fn names_hole(&self) -> bool {
+        let says_so = |stderr: &str| {
+            ["issing", "bad object", "bad tree", "ould not read", "nable to read"]
+                .iter()
+                .any(|sign| stderr.contains(sign))
+        };
+        matches!(self, Self::Program { stderr, .. } if says_so(stderr) && !stderr.contains("corrupt"))
+    }
+
     /// Whether something was written that may not be on the disk.
     pub(super) fn names_sync(&self) -> bool {
         match self {

@@ -329,9 +329,14 @@ impl Drain<'_> {
         }
         self.queue.change(|_| Ok((records, ())))?;
         self.in_doubt = false;
-        let ended = told.iter().filter(|(_, landing)| matches!(landing, Landing::Landed { .. } | Landing::Empty));
-        let target = self.target;
-        self.let_go(|queue| queue.let_go(target, steps, ended.map(|(candidate, _)| &candidate.entry)));
+        let (queue, target) = (self.queue, self.target);
+        let needs_no_hold = |(candidate, landing): &&(Candidate, Landing)| match landing {
+            Landing::Landed { .. } | Landing::Empty => true,
+            Landing::Failed { .. } => !queue.is_whole(&candidate.entry),
+            Landing::Deferred(_) => false,
+        };
+        let let_go = told.iter().filter(needs_no_hold).map(|(candidate, _)| &candidate.entry);
+        self.let_go(|queue| queue.let_go(target, steps, let_go));
         for (candidate, landing) in told {
             self.tell_of(candidate, landing);
         }

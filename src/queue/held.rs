@@ -1,10 +1,11 @@
-//! Holding again what somebody let go of: the journal knows which ref holds each open entry, and at what commit.
+//! What holds are worth: made again where somebody let go of them, since the journal knows which ref holds each open entry and
+//! at what commit; and worth nothing where what they hold is gone.
 //!
-//! Knows nothing of who removed the ref.
+//! Knows nothing of who removed the ref, or the objects.
 
 use super::QueueError;
 use super::book::Standing;
-use super::entry::EntryState;
+use super::entry::{Entry, EntryState};
 use super::register::Queue;
 use crate::names::{BranchRef, CommitId};
 
@@ -23,6 +24,12 @@ impl Queue {
             }
             Ok((Vec::new(), gone.into_iter().map(|(name, _)| name).collect()))
         })
+    }
+
+    /// Whether all of an entry's work is there. A ref that leads to a hole holds nothing for anybody, and stops git's own gc.
+    pub(super) fn is_whole(&self, entry: &Entry) -> bool {
+        let found = self.tip_of(&entry.target).and_then(|tip| Ok(self.repo.check_whole(&entry.head, &tip)?));
+        !matches!(found, Err(QueueError::Git(error)) if error.names_hole())
     }
 
     fn gone(&self, holds: &[(String, CommitId)]) -> Result<Vec<(String, CommitId)>, QueueError> {
