@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::{Kind, TestRepo};
 use rustix::process::{Pid, Signal, kill_process};
@@ -66,6 +66,7 @@ fn a_prune_that_reads_the_refs_while_a_landing_moves_them_takes_nothing_of_it() 
             let mut at = repo.path(".git");
             if is_bare {
                 repo.git(&["config", "core.bare", "true"]);
+                repo.git(&["config", "--unset", "core.logAllRefUpdates"]);
                 std::fs::rename(&at, repo.home().join("bare.git")).unwrap();
                 at = repo.home().join("bare.git");
             } else {
@@ -75,6 +76,15 @@ fn a_prune_that_reads_the_refs_while_a_landing_moves_them_takes_nothing_of_it() 
             repo.wave_in(&at, &["queue", "process", "--onto", "main"]).exits(0);
             stopped.goes_on();
             assert_eq!(repo.git_in(&at, &["show", "main:b/c"]), "y", "{kind:?}, bare: {is_bare}");
+            // The log that said so has served once nobody can be reading any more.
+            let trail = at.join("logs/refs/wave/landed/main_");
+            assert_eq!(trail.exists(), kind == Kind::Ordinary, "{kind:?}, bare: {is_bare}");
+            if trail.exists() {
+                let log = std::fs::File::options().write(true).open(&trail).unwrap();
+                log.set_modified(SystemTime::now() - Duration::from_secs(2 * 60 * 60)).unwrap();
+            }
+            repo.wave_in(&at, &["clean"]).exits(0);
+            assert!(!trail.exists(), "bare: {is_bare}");
             let fsck = repo.git_in(&at, &["fsck", "--full", "--strict", "--no-dangling"]);
             assert!(!fsck.contains("missing"), "{kind:?}, bare: {is_bare}: {fsck}");
         }

@@ -1,4 +1,4 @@
-//! Half-written objects that a kill left, of the kinds that git's own collection leaves for ever.
+//! Half-written objects that a kill left, of the kinds that git's own collection leaves for ever; and trails that have served.
 //!
 //! Git removes its `tmp_obj_*` and `tmp_pack_*` itself; libgit2's `tmp_object_git2_*`, and what a killed repack was writing,
 //! it does not. How old they are is told by the wall clock, since others wrote them, and that may have been set meanwhile: what
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::openers::is_seen_open;
+use super::trail::TRAILS;
 use super::{GitError, Repository};
 
 /// Objects are written in moments, packs in minutes; what nobody has written to for so long belongs to nobody.
@@ -20,7 +21,8 @@ impl Repository {
         let packs: Vec<PathBuf> = below(&objects.join("pack")).filter(|file| repack_of(file).is_some()).collect();
         let of_the_dead = packs.iter().filter(|file| !is_at_work(file, &packs)).cloned();
         let loose = below(&objects).filter(|file| is_called(file, "tmp_object_git2_"));
-        for file in of_the_dead.chain(loose).filter(|file| is_old(file)) {
+        let trails = below(&self.common_dir().join(TRAILS));
+        for file in of_the_dead.chain(loose).chain(trails).filter(|file| is_old(file)) {
             match std::fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(GitError::io(&file, error)),
                 _ => {}

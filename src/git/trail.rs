@@ -12,6 +12,9 @@ use std::time::SystemTime;
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId, slug_of};
 
+/// Where they are. One is of use for as long as a collection takes to read all refs: `litter` removes what is old.
+pub(super) const TRAILS: &str = "logs/refs/wave/landed";
+
 /// So much of a log's end has its last line in it.
 const LAST: i64 = 4096;
 
@@ -30,7 +33,7 @@ impl Repository {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |since| since.as_secs().max(1));
         let none = "0".repeat(new.as_str().len());
         let line = format!("{none} {new} git-wave <git-wave> {now} +0000\twave: landed on {}\n", target.branch());
-        let log = logs.join("refs/wave/landed").join(slug_of(target.branch()));
+        let log = self.common_dir().join(TRAILS).join(slug_of(target.branch()));
         let folder = log.parent().unwrap_or(&logs);
         fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
         // Whoever reads it reads the one or the other.
