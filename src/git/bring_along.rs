@@ -69,7 +69,8 @@ impl HeldCheckout {
 
 impl Repository {
     /// Moves index and files of a checkout along, keeping every change of the user's that is not in the way. Done twice,
-    /// it does nothing the second time. What a kill may have left, but may also be the user's, and what stays that should not, is `told`.
+    /// it does nothing the second time. What a kill may have left, but may also be the user's, and what stays that should not, is
+    /// `told`.
     pub(crate) fn bring_along(
         &self,
         held: HeldCheckout,

@@ -97,7 +97,8 @@ impl Repository {
         }
     }
 
-    /// Clears every lock on a ref of ours that nobody lets go of; with tables, every lock, since they are for all refs. Costs a look at some folders, and waits only if there is one.
+    /// Clears every lock on a ref of ours that nobody lets go of; with tables, every lock, since they are for all refs. Costs a
+    /// look at some folders, and waits only if there is one.
     pub(crate) fn clear_locks_of_ours(&self) -> Result<(), GitError> {
         self.clear_lock_of_packed()?;
         self.clear_what_a_removal_left()?;
