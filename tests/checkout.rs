@@ -340,3 +340,42 @@ fn a_submodule_that_a_landing_removes_or_replaces_keeps_what_is_in_it() {
         }
     }
 }
+
+/// A person's link leads to other files of the same names; those are not what the landing changed.
+#[test]
+fn what_a_link_leads_to_is_not_taken_for_what_a_landing_removes() {
+    for kind in [Kind::Ordinary, Kind::Reftable] {
+        // Git says something, so that what it could not remove is looked for.
+        let loud = |repo: &TestRepo| {
+            repo.git(&["config", "filter.loud.smudge", "cat; echo loud >&2"]);
+            repo.write(".gitattributes", "loud filter=loud\n");
+            repo.write("lib/f", "f\n");
+            repo.commit("lib");
+        };
+        let repo = TestRepo::of(kind);
+        loud(&repo);
+        // The landing itself moves the folder and leaves a link in its place.
+        let base = repo.tip();
+        repo.shell("git mv lib core && ln -s core lib && echo loud > loud && git add . && git commit -q -m moved");
+        let head = repo.tip();
+        repo.git(&["reset", "-q", "--hard", &base]);
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        assert_eq!(repo.process().0, "landed", "{kind:?}");
+        assert_eq!((repo.read("core/f"), repo.git(&["status", "--porcelain"])), ("f\n".to_owned(), String::new()));
+        // And a folder in the place of a link, whose target has files of the same names.
+        let base = repo.tip();
+        repo.shell("rm lib && mkdir lib && echo other > lib/f && git add . && git commit -q -m folder");
+        let head = repo.tip();
+        repo.git(&["reset", "-q", "--hard", &base]);
+        repo.wave(&["queue", "add", "--ticket", "T2", "--onto", "main", &head]).exits(0);
+        assert_eq!(repo.process().0, "landed", "{kind:?}");
+        assert_eq!((repo.read("core/f"), repo.read("lib/f")), ("f\n".to_owned(), "other\n".to_owned()), "{kind:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{kind:?}");
+        // A person has moved the folder out of the repository.
+        let repo = TestRepo::of(kind);
+        loud(&repo);
+        repo.shell("mv lib ../out && ln -s ../out lib");
+        repo.waits_for("lib/f", &[("lib/f", None), ("loud", Some("loud\n"))]);
+        assert_eq!(repo.read("../out/f"), "f\n", "{kind:?}");
+    }
+}

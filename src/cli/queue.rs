@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::cli::{CliError, Exit, Face, nearest};
@@ -18,6 +18,7 @@ use crate::queue::{
     Change, EntryState, EntryView, Landing, NewEntry, Outcome, Processing, Queue, QueueError, Strategy, Told,
 };
 use crate::report::inert;
+use crate::run::is_ignored;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
@@ -266,14 +267,15 @@ fn shown(which: &[EntryId], queue: &Queue, face: &Face, line: impl Fn(&EntryView
     Ok(Exit::Done)
 }
 
-/// Ctrl-C and TERM: the first lets the landing at hand end, the second ends at once.
+/// Ctrl-C, TERM, and HUP where it is not ignored: the first lets the landing at hand end, the second ends at once.
 struct Signals(Arc<AtomicUsize>);
 
 impl Signals {
     fn listen() -> Result<Self, CliError> {
         let caught = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
-        for (signal, number) in [(SIGINT, 2), (SIGTERM, 15)] {
+        let heard = [(SIGINT, 2), (SIGTERM, 15), (SIGHUP, 1)];
+        for (signal, number) in heard.into_iter().filter(|(signal, _)| !is_ignored(*signal)) {
             flag::register_conditional_default(signal, Arc::clone(&again))
                 .and_then(|_| flag::register(signal, Arc::clone(&again)))
                 .and_then(|_| flag::register_usize(signal, Arc::clone(&caught), number))

@@ -211,7 +211,8 @@ fn lock_index(index: &Path, folder: &Path) -> Result<MarkedLock, GitError> {
     MarkedLock::take(&index.with_extension("lock"), &folder.join("held"), &mark(folder))
 }
 
-/// Says whose lock it is: nobody else uses the folder.
+/// Says whose lock it is: nobody else in the repository uses a folder of that name.
 fn mark(folder: &Path) -> Vec<u8> {
-    [b"git-wave brings this checkout along: ", folder.as_os_str().as_bytes(), b"\n"].concat()
+    let name = folder.file_name().unwrap_or_default();
+    [b"git-wave brings this checkout along: ", name.as_bytes(), b"\n"].concat()
 }

@@ -4,12 +4,14 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::program::Program;
+use super::staged::folders_above;
 
 /// A worktree of the repository, by its two places.
 #[derive(Clone, Debug)]
@@ -73,6 +75,16 @@ impl Checkout {
     pub(crate) fn index_now(&self) -> Option<IndexNow> {
         let found = fs::metadata(self.index()).ok()?;
         Some(IndexNow { file: found.ino(), written: (found.mtime(), found.mtime_nsec()), bytes: found.len() })
+    }
+
+    /// What stands at a path of its tree; nothing where a folder above is a link: that leads to another path.
+    pub(super) fn look(&self, path: &[u8]) -> io::Result<Metadata> {
+        for folder in folders_above(path) {
+            if fs::symlink_metadata(self.at(folder))?.is_symlink() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+        }
+        fs::symlink_metadata(self.at(path))
     }
 
     /// Where a path of its tree is.

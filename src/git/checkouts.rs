@@ -48,6 +48,14 @@ impl Repository {
         Ok(found)
     }
 
+    /// Every worktree, whatever is checked out there.
+    pub(crate) fn all_checkouts(&self) -> Result<Vec<Checkout>, GitError> {
+        let common = self.common_dir();
+        let main = (!self.is_bare()).then(|| Checkout::main(self.root(), common));
+        let linked = self.linked()?.into_iter().filter_map(|own| Checkout::linked(own, common));
+        Ok(main.into_iter().chain(linked).collect())
+    }
+
     /// The folders that linked worktrees have in the repository, sorted.
     fn linked(&self) -> Result<Vec<PathBuf>, GitError> {
         let folder = self.common_dir().join("worktrees");
@@ -225,7 +233,7 @@ fn is_full_submodule(checkout: &Checkout, path: &[u8], changes: &Differences) ->
 /// What stands, tracked by nobody, where the landing adds `path`: a file of that name, or files in a folder of that name.
 fn untracked_at(checkout: &Checkout, path: &[u8], changes: &Differences) -> Result<Vec<Vec<u8>>, GitError> {
     let place = checkout.at(path);
-    match std::fs::symlink_metadata(&place) {
+    match checkout.look(path) {
         Err(_) => Ok(Vec::new()),
         Ok(meta) if !meta.is_dir() => Ok(vec![path.to_vec()]),
         Ok(_) => {

@@ -153,7 +153,13 @@ impl GitError {
             Self::Library { detail, .. } => names_pressure(detail) || names_collected(detail),
             // Of its configuration, say: opening it is reading files.
             Self::Unsupported { what, .. } => names_pressure(what),
-            Self::Program { status, stderr, .. } => was_ended(*status) || names_lock(stderr) || names_pressure(stderr),
+            Self::Program { command, status, stderr } => {
+                was_ended(*status)
+                    || names_lock(stderr)
+                    || names_pressure(stderr)
+                    // Somebody repacks just now: what it was to read has moved.
+                    || command.starts_with("pack-objects") && stderr.contains("unable to read")
+            }
             Self::NotRun { source, .. } | Self::Io { source, .. } => is_pressure(source),
             _ => false,
         }
@@ -171,14 +177,19 @@ impl GitError {
         }
     }
 
-    /// Of a git that walked over objects: whether one is not there. One that is damaged may be mended.
+    /// Of a git that walked over objects: whether it says that one is not there, and nothing else. Of one that is damaged, or
+    /// could not be opened, it says more.
     pub(crate) fn names_hole(&self) -> bool {
-        let says_so = |stderr: &str| {
-            ["issing", "bad object", "bad tree", "ould not read", "nable to read"]
-                .iter()
-                .any(|sign| stderr.contains(sign))
-        };
-        matches!(self, Self::Program { stderr, .. } if says_so(stderr) && !stderr.contains("corrupt"))
+        const SIGNS: [&str; 6] = [
+            "fatal: bad object ",
+            "fatal: bad tree object ",
+            "error: Could not read ",
+            "fatal: unable to read tree (",
+            "fatal: missing tree object '",
+            "fatal: missing blob object '",
+        ];
+        let is_sign = |line: &str| SIGNS.iter().any(|sign| is_id_after(line, sign));
+        matches!(self, Self::Program { stderr, .. } if !stderr.is_empty() && stderr.lines().all(is_sign))
     }
 
     /// Whether something was written that may not be on the disk.
@@ -214,6 +225,11 @@ fn was_ended(status: ExitStatus) -> bool {
     status.signal().is_some_and(|signal| BY_HAND.iter().any(|by| by.as_raw() == signal))
 }
 
+fn is_id_after(line: &str, sign: &str) -> bool {
+    let id = line.strip_prefix(sign).map(|rest| rest.trim_end_matches(['\'', ')']));
+    id.is_some_and(|id| matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// Both libgit2 and git say it in words; git's exit code says only 128.
 pub(super) fn names_lock(text: &str) -> bool {
     // The last: `git pack-refs` removes an empty folder just when a ref is to be made in it.
@@ -239,7 +255,7 @@ fn names_damage(text: &str) -> bool {
 }
 
 fn names_pressure(text: &str) -> bool {
-    ["No space left on device", "Too many open files", "Cannot allocate memory", "Disk quota exceeded"]
+    ["No space left on device", "Too many open files", "Cannot allocate memory", "ut of memory", "Disk quota exceeded"]
         .iter()
         .any(|sign| text.contains(sign))
 }
@@ -255,6 +271,33 @@ mod tests {
         assert!(unsupported("failed to read '/r/.git/config': Input/output error").is_machines());
         let odd = unsupported("unsupported extension name extensions.objectformat");
         assert!(!odd.is_transient() && !odd.is_machines());
+    }
+
+    #[test]
+    fn only_a_git_that_says_nothing_else_names_a_hole() {
+        let id = "0123456789012345678901234567890123456789";
+        let says = |stderr: String| GitError::Program {
+            command: "rev-list".to_owned(),
+            status: ExitStatus::from_raw(128 << 8),
+            stderr,
+        };
+        for hole in [
+            format!("fatal: bad object {id}"),
+            format!("error: Could not read {id}\nfatal: bad tree object {id}"),
+            format!("fatal: missing blob object '{id}'"),
+        ] {
+            assert!(says(hole.clone()).names_hole(), "{hole}");
+        }
+        for other in [
+            String::new(),
+            format!("error: unable to open loose object {id}: Too many open files\nfatal: bad tree object {id}"),
+            format!("error: inflate: data stream error (incorrect header check)\nfatal: bad tree object {id}"),
+            format!("fatal: loose object {id} (stored in .git/objects/01/23) is corrupt"),
+            "fatal: bad object refs/heads/x".to_owned(),
+        ] {
+            assert!(!says(other.clone()).names_hole(), "{other}");
+        }
+        assert!(says("error: Out of memory, malloc failed".to_owned()).is_transient());
     }
 
     #[test]

@@ -74,17 +74,22 @@ impl HalfWritten<'_> {
     fn written(self, path: &[u8], item: Item) -> Result<Written, GitError> {
         let at = self.checkout.at(path);
         let io = |source| GitError::io(&at, source);
-        match fs::symlink_metadata(&at) {
-            Ok(there) if (there.ctime(), there.ctime_nsec()) < self.since => Ok(Written::NotBegun),
+        let may_be = |there: &fs::Metadata| {
+            (there.ctime(), there.ctime_nsec()) >= self.since
+                && if there.is_symlink() { item.mode == LINK } else { there.is_file() && item.mode != LINK }
+        };
+        if item.mode == SUBMODULE || !self.checkout.look(path).is_ok_and(|there| may_be(&there)) {
+            return Ok(Written::NotBegun);
+        }
+        // Before what is there is read: filters may take long, and a person may save meanwhile.
+        let whole = whole(self.checkout, path, item)?;
+        match self.checkout.look(path) {
             // A link is made whole.
-            Ok(there) if there.is_symlink() && item.mode == LINK => {
-                let to = fs::read_link(&at).map_err(io)?;
-                let is_whole = to.as_os_str().as_bytes() == whole(self.checkout, path, item)?;
+            Ok(there) if there.is_symlink() && may_be(&there) => {
+                let is_whole = fs::read_link(&at).map_err(io)?.as_os_str().as_bytes() == whole;
                 Ok(if is_whole { Written::HoldsNothing } else { Written::NotBegun })
             }
-            Ok(there) if there.is_file() && item.mode != LINK && item.mode != SUBMODULE => {
-                Ok(how_much(&fs::read(&at).map_err(io)?, &whole(self.checkout, path, item)?))
-            }
+            Ok(there) if may_be(&there) => Ok(how_much(&fs::read(&at).map_err(io)?, &whole)),
             _ => Ok(Written::NotBegun),
         }
     }
@@ -92,7 +97,7 @@ impl HalfWritten<'_> {
 
 /// Removes what a checkout still has of what `changes` remove, where it is as it was; what stays all the same is `told`.
 pub(super) fn remove(checkout: &Checkout, changes: &Differences, told: &mut Vec<String>) -> Result<(), GitError> {
-    let is_there = |path: &[u8]| fs::symlink_metadata(checkout.at(path)).is_ok_and(|there| !there.is_dir());
+    let is_there = |path: &[u8]| checkout.look(path).is_ok_and(|there| !there.is_dir());
     let removed = changes.iter().filter(|(_, change)| change.after.is_none());
     let left = removed.filter_map(|(path, change)| Some((path, change.before.filter(|_| is_there(path))?)));
     let left: Vec<_> = left.collect();

@@ -23,7 +23,7 @@ pub(super) fn changed<'a>(
     let (mut found, mut files) = (Vec::new(), Vec::new());
     for (path, item) in paths {
         let at = checkout.at(path);
-        match fs::symlink_metadata(&at) {
+        match checkout.look(path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Ok(there) if is_file(item) && there.is_file() && fs::File::open(&at).is_ok() => {
                 files.push((path, item, there));
@@ -91,7 +91,7 @@ type Git<'a> = &'a dyn Fn(&[&OsStr]) -> Result<(), GitError>;
 pub(super) fn look_again(checkout: &Checkout, changes: &Differences, git: Git<'_>) -> Result<Vec<Vec<u8>>, GitError> {
     let known = Untouched::open(checkout, changes);
     let staged = Staged::of(checkout, known.as_ref(), changes)?;
-    let is_there = |path: &[u8]| fs::symlink_metadata(checkout.at(path)).is_ok_and(|there| !there.is_dir());
+    let is_there = |path: &[u8]| checkout.look(path).is_ok_and(|there| !there.is_dir());
     let files = changes.iter().filter(|(path, change)| change.before.is_some() && is_there(path));
     let files: Vec<&Vec<u8>> = files.map(|(path, _)| path).collect();
     let hidden = files.iter().copied().filter(|path| staged.heed(path) != Heed::Looks);

@@ -33,7 +33,7 @@ impl MarkedLock {
         link: impl FnOnce(&Path, &Path) -> io::Result<()>,
     ) -> Result<Self, GitError> {
         take_back(at, text)?;
-        fs::write(mark, text).map_err(|source| GitError::io(mark, source))?;
+        made(mark, text).map_err(|source| GitError::io(mark, source))?;
         match link(mark, at).or_else(|error| if has_no_links(&error) { written(at, text) } else { Err(error) }) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(GitError::Locked {
                 operation: format!("locking {}", at.with_extension("").display()),
@@ -60,6 +60,16 @@ impl Drop for MarkedLock {
             let _ = take_back(at, &self.text);
         }
     }
+}
+
+/// Makes the mark, if it is not there: never written over, since it may be somebody's lock already, by another name.
+fn made(mark: &Path, text: &[u8]) -> io::Result<()> {
+    if fs::read(mark).is_ok_and(|found| found == text) {
+        return Ok(());
+    }
+    let half = mark.with_extension("half");
+    fs::write(&half, text)?;
+    fs::rename(&half, mark)
 }
 
 /// What file systems say that have no hard links.
@@ -109,6 +119,20 @@ mod tests {
         fs::write(&at, "of somebody who came after").unwrap();
         lock.release().unwrap();
         assert!(at.exists(), "what was removed and taken by another is the other's");
+    }
+
+    #[test]
+    fn a_mark_that_is_a_lock_already_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two, mark] = ["1.lock", "2.lock", "mark"].map(|name| folder.path().join(name));
+        let first = MarkedLock::take(&one, &mark, b"ours").unwrap();
+        let past = std::time::SystemTime::UNIX_EPOCH;
+        fs::File::options().write(true).open(&one).unwrap().set_modified(past).unwrap();
+        let second = MarkedLock::take(&two, &mark, b"ours").unwrap();
+        assert!(MarkedLock::take(&one.with_file_name("3.lock"), &mark, b"another's").is_ok());
+        assert_eq!(fs::read(&one).unwrap(), b"ours");
+        assert_eq!(fs::metadata(&one).unwrap().modified().unwrap(), past, "killed meanwhile, it would be nobody's");
+        first.release().and_then(|()| second.release()).unwrap();
     }
 
     #[test]

@@ -82,8 +82,6 @@ impl Pack {
             let to = store.join(file);
             std::fs::rename(staging.join(file), &to).map_err(|source| GitError::io(&to, source))?;
         }
-        // Gone, unless somebody else's pack stands in it.
-        let _ = std::fs::remove_dir(staging);
         sync_dir(store).map_err(|error| GitError::NotSynced { path: store.to_owned(), reason: error.to_string() })
     }
 }

@@ -117,8 +117,6 @@ impl Quarantine {
 impl Drop for Quarantine {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
-        // Gone too, unless something else stands in it.
-        let _ = self.folder.parent().map(fs::remove_dir);
     }
 }
 

@@ -213,7 +213,9 @@ fn may_be_held(lock: &Path) -> bool {
 fn may_be_at_work(lock: &Path) -> bool {
     let beside = lock.parent().filter(|folder| folder.ends_with(TABLES));
     let beside = beside.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    may_be_held(lock) || beside.into_iter().any(|entry| may_be_held(&entry.path()))
+    // The list is what every reader has open.
+    let tables = beside.into_iter().map(|entry| entry.path()).filter(|file| !file.ends_with("tables.list"));
+    may_be_held(lock) || tables.into_iter().any(|table| may_be_held(&table))
 }
 
 /// Removes the very file that was seen. No system call does that, and another may stand there since: so it is first moved

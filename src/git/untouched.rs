@@ -82,7 +82,7 @@ impl Untouched {
     }
 
     fn is_unchanged(&self, entry: &IndexEntry, relative: &Path) -> bool {
-        let Ok(file) = std::fs::symlink_metadata(self.checkout.place().join(relative)) else { return false };
+        let Ok(file) = self.checkout.look(relative.as_os_str().as_bytes()) else { return false };
         let cut = |value: u64| value & u64::from(u32::MAX);
         let time = |time: git2::IndexTime| (i64::from(time.seconds()), i64::from(time.nanoseconds()));
         let is_file = file.is_file() || file.is_symlink();

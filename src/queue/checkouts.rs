@@ -3,6 +3,7 @@
 //! Whoever commits in one between the move of the branch and the bringing along would have the files of before, and undo the
 //! landing: so their indexes are held before the branch moves. Knows nothing of what lands.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,13 @@ const INDEX_LOOK: Duration = Duration::from_millis(2);
 pub(super) struct Checkouts {
     all: Vec<Checkout>,
     indexes: Vec<Option<IndexNow>>,
+}
+
+/// Those whose index is held.
+pub(super) struct Held {
+    pub(super) checkouts: Vec<HeldCheckout>,
+    /// Whether that took its time: whoever had one of them may have edited files, too.
+    pub(super) has_waited: bool,
 }
 
 impl Checkouts {
@@ -46,24 +54,27 @@ impl Queue {
 
     /// Holds the index of each. One that somebody has for long is left out: whoever it is has read the branch already, and
     /// loses the race for it.
-    pub(super) fn hold(&self, target: &BranchRef, checkouts: &Checkouts, lock: &FileLock) -> Vec<HeldCheckout> {
-        let (folder, until) = (self.desk(target), Instant::now() + INDEX_WAIT);
+    pub(super) fn hold(&self, target: &BranchRef, checkouts: &Checkouts, lock: &FileLock) -> Held {
+        let (folder, until, has_waited) = (self.desk(target), Instant::now() + INDEX_WAIT, Cell::new(false));
         let desk = Desk { folder: &folder, held: lock };
         let patiently = |checkout| loop {
             match HeldCheckout::take(checkout, desk) {
-                Err(error) if error.is_transient() && Instant::now() < until => std::thread::sleep(INDEX_LOOK),
+                Err(error) if error.is_transient() && Instant::now() < until => {
+                    has_waited.set(true);
+                    std::thread::sleep(INDEX_LOOK);
+                }
                 other => return other.ok(),
             }
         };
-        checkouts.all.iter().filter_map(patiently).collect()
+        Held { checkouts: checkouts.all.iter().filter_map(patiently).collect(), has_waited: has_waited.get() }
     }
 
-    /// Locks of ours that a killed landing left on checkouts of `target`.
+    /// Locks of ours that a killed landing on `target` left on checkouts: also on those that are on another branch by now.
     pub(super) fn let_go_of_indexes(&self, target: &BranchRef, lock: &FileLock) -> Result<(), QueueError> {
         let folder = self.desk(target);
         // Whoever holds one has made it.
         if folder.exists() {
-            for checkout in self.repo.checkouts_on(target)? {
+            for checkout in self.repo.all_checkouts()? {
                 let_go_of_index(&checkout, Desk { folder: &folder, held: lock })?;
             }
         }

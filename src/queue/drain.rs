@@ -53,7 +53,6 @@ impl Queue {
         tell: &mut dyn FnMut(Told),
         lock: &FileLock,
     ) -> Result<(), QueueError> {
-        self.tip_of(target)?;
         let who = self.repo.identity()?;
         let mut drain = Drain {
             queue: self,
@@ -69,7 +68,7 @@ impl Queue {
             waiting: BTreeMap::new(),
             in_doubt: false,
         };
-        let ended = drain.settle(lock).and_then(|()| drain.run(lock));
+        let ended = drain.settle(lock).and_then(|()| self.tip_of(target).map(drop)).and_then(|()| drain.run(lock));
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
         let is_ours = lock.check().map_err(QueueError::from);
         let closed = is_ours.and_then(|()| drain.close(lock)).and_then(|()| self.clear_away(target));
@@ -223,7 +222,8 @@ impl Drain<'_> {
         let held = self.queue.hold(self.target, &checkouts, lock);
         // Before they were held somebody may have come, or staged what is in the way.
         let now = self.queue.checkouts_of(self.target)?;
-        let is_stale = !now.are_as(&checkouts) && !group::in_the_way(&group, now.all())?.is_empty();
+        let may_differ = held.has_waited || !now.are_as(&checkouts);
+        let is_stale = may_differ && !group::in_the_way(&group, now.all())?.is_empty();
         let moved = if is_stale { Moved::Stale } else { self.land(&group, lock, turn)? };
         match moved {
             Moved::Done => {}
@@ -231,7 +231,7 @@ impl Drain<'_> {
             Moved::Stale => return Ok(Round::Again),
             Moved::Refused(reason) => return self.refused(group, &reason),
         }
-        self.warn(self.queue.bring_along(&group.intent(self.target), Begun::No, lock, held));
+        self.warn(self.queue.bring_along(&group.intent(self.target), Begun::No, lock, held.checkouts));
         self.finish(&group.steps, group.turns)?;
         Ok(Round::Again)
     }

@@ -26,10 +26,12 @@ impl Queue {
         })
     }
 
-    /// Whether all of an entry's work is there. A ref that leads to a hole holds nothing for anybody, and stops git's own gc.
+    /// Whether all of an entry's work may be there. A ref that leads to a hole holds nothing for anybody, and stops git's own
+    /// gc. Looked for twice: somebody may be repacking.
     pub(super) fn is_whole(&self, entry: &Entry) -> bool {
-        let found = self.tip_of(&entry.target).and_then(|tip| Ok(self.repo.check_whole(&entry.head, &tip)?));
-        !matches!(found, Err(QueueError::Git(error)) if error.names_hole())
+        let look = || self.tip_of(&entry.target).and_then(|tip| Ok(self.repo.check_whole(&entry.head, &tip)?));
+        let is_hole = |found| matches!(found, Err(QueueError::Git(error)) if error.names_hole());
+        !(is_hole(look()) && is_hole(look()))
     }
 
     fn gone(&self, holds: &[(String, CommitId)]) -> Result<Vec<(String, CommitId)>, QueueError> {

@@ -39,7 +39,7 @@ impl Queue {
     /// After a crash of whoever held the landing lock before us.
     #[tracing::instrument(level = "debug", skip_all)]
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
-        self.clear_staging(target)?;
+        emptied(&self.staging(target))?;
         self.let_go_of_indexes(target, lock)?;
         self.sweep()?;
         self.repo.clear_lock_of_turn(target)?;
@@ -129,15 +129,11 @@ impl Queue {
         Ok(emptied)
     }
 
-    /// What a landing has no more use for, or has left where it failed or was killed.
+    /// What a landing has no more use for, or has left where it failed or was killed. The staging folder last: that it is there
+    /// tells that there may be more.
     pub(super) fn clear_away(&self, target: &BranchRef) -> Result<(), QueueError> {
-        self.clear_staging(target)?;
         removed(&self.desk(target))?;
-        Ok(self.repo.end_shelter(&self.staging(target))?)
-    }
-
-    /// Half a pack that a landing left which failed or was killed; its folder is ours while we hold the landing lock.
-    pub(super) fn clear_staging(&self, target: &BranchRef) -> Result<(), QueueError> {
+        self.repo.end_shelter(&self.staging(target))?;
         removed(&self.staging(target))
     }
 
@@ -154,6 +150,17 @@ impl Queue {
         }
         Ok(seen)
     }
+}
+
+/// Half a pack, say; whose folder it is holds the landing lock.
+fn emptied(folder: &Path) -> Result<(), QueueError> {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let gone = if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        gone.map_err(|source| StoreError::Io { path, source })?;
+    }
+    Ok(())
 }
 
 fn removed(folder: &Path) -> Result<(), QueueError> {

@@ -114,6 +114,11 @@ pub(crate) fn halt() {
     let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
 }
 
+/// Whether this process ignores a signal, as under `nohup`.
+pub(crate) fn is_ignored(number: i32) -> bool {
+    u32::try_from(number - 1).is_ok_and(|bit| ignored() >> bit & 1 == 1)
+}
+
 /// The signals that this process ignores, the first in the lowest bit; none where the system does not say.
 fn ignored() -> u64 {
     ignored_in(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())

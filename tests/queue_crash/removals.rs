@@ -1,5 +1,8 @@
-//! A landing lock that somebody removes, and a git that crashes or is ended.
+//! A landing lock that somebody removes, a git that crashes or is ended, and what is left of a landing whose entry goes.
 
+use std::process::{Command, Stdio};
+
+use super::common::Kind;
 use super::*;
 
 /// Processes with a landing lock that is removed in the middle of the first `removals` landings.
@@ -104,5 +107,41 @@ fn a_git_that_somebody_ended_is_tried_again() {
         assert!(once.exists() && matches!(landing, Landing::Landed { .. }), "{signal}: {landing:?}");
         assert_eq!(retries, 1, "{signal}");
         repo.fsck();
+    }
+}
+
+/// What a landing that was killed before its intent leaves on a checkout and beside its pack goes, whatever its owner does next.
+#[test]
+fn what_a_landing_that_was_killed_early_left_goes_whatever_comes_of_its_branch_and_its_entry() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("SKIPPED: no strace, so a landing cannot be killed before its intent");
+    }
+    for kind in [Kind::Ordinary, Kind::Extension] {
+        for what in [
+            "git switch -q -c mine",
+            "git branch -m main trunk",
+            "\"$WAVE\" queue drop e1",
+            "mv ../repo ../moved; ln -s moved ../repo",
+        ] {
+            let repo = TestRepo::of(kind);
+            let head = repo.candidate("main", "x", &[("x", Some("x\n"))]);
+            repo.wave(&["queue", "add", "--ticket", "T", &head]).exits(0);
+            let mut strace = repo.command("strace", repo.root());
+            strace.args(["-f", "-o", "/dev/null", "-P"]).arg(repo.path(".git/wave/journal"));
+            strace.args(["-e", "trace=write", "-e", "inject=write:signal=KILL:when=1", env!("CARGO_BIN_EXE_git-wave")]);
+            assert!(!strace.args(["queue", "process"]).stdout(Stdio::null()).status().unwrap().success());
+            let (lock, packs) = (repo.path(".git/index.lock"), repo.path(".git/objects/pack"));
+            let keeps = || {
+                let packs = std::fs::read_dir(&packs).unwrap().map(|entry| entry.unwrap().path());
+                packs.filter(|file| file.extension().is_some_and(|is| is == "keep")).count()
+            };
+            assert!(lock.exists() && keeps() == 1, "{kind:?}, {what}: it was killed elsewhere");
+            repo.try_shell(what);
+            repo.wave(&["queue", "process"]);
+            assert!(!lock.exists(), "{kind:?}, {what}: the lock stays");
+            assert_eq!(keeps(), 0, "{kind:?}, {what}");
+            let left = repo.shell("ls .git/wave/landing | grep -v 'lock$\\|keep$' || true");
+            assert_eq!(left, "", "{kind:?}, {what}");
+        }
     }
 }

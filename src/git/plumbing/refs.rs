@@ -89,7 +89,12 @@ impl Plumbing {
         }
         for (name, at) in going {
             self.folder.past_stale_lock(name, || {
-                self.change(&["update-ref", "-d", "--no-deref", name, at.as_str()], || format!("releasing {name}"))
+                let args = ["update-ref", "-d", "--no-deref", name, at.as_str()];
+                match self.change(&args, || format!("releasing {name}")) {
+                    // Somebody else let go of it meanwhile.
+                    Err(error) if error.to_string().contains("unable to resolve reference") => Ok(()),
+                    other => other,
+                }
             })?;
         }
         Ok(())
