@@ -20,9 +20,12 @@ impl Seen {
     pub(crate) fn of(record: RunRecord) -> Result<Self, CliError> {
         let alive = record.is_alive()?;
         let (events, roster) = std::thread::scope(|scope| {
-            let events = scope.spawn(|| record.events());
+            let events = std::thread::Builder::new().spawn_scoped(scope, || record.events());
             let roster = record.roster();
-            (events.join().expect("reading events does not panic"), roster)
+            // Where no threads are left, one after the other.
+            let events =
+                events.map_or_else(|_| record.events(), |events| events.join().expect("reading does not panic"));
+            (events, roster)
         });
         let (events, roster) = (events?, roster?);
         let mut fold = Fold::new(roster.clone());

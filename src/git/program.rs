@@ -143,7 +143,11 @@ impl Program {
         std::thread::scope(|scope| {
             // Fed beside the reading: git may answer before it has read everything. One that closes its stdin early has
             // its reason, and says it by its exit code.
-            scope.spawn(move || pipe.take().map(|mut pipe| pipe.write_all(&input)));
+            let feed = move || pipe.take().map(|mut pipe| pipe.write_all(&input));
+            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, feed) {
+                let _ = child.kill().and_then(|()| child.wait());
+                return Err(error);
+            }
             child.wait_with_output()
         })
     }

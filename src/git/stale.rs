@@ -109,10 +109,13 @@ impl Repository {
     /// Watches them at the same time.
     pub(super) fn clear_all_abandoned(&self, locks: &[PathBuf]) -> Result<(), GitError> {
         std::thread::scope(|scope| {
-            let watches: Vec<_> = locks.iter().map(|lock| scope.spawn(|| self.clear_abandoned(lock))).collect();
-            watches
-                .into_iter()
-                .try_for_each(|watch| watch.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            let watch = |lock| std::thread::Builder::new().spawn_scoped(scope, move || self.clear_abandoned(lock));
+            let watches: Vec<_> = locks.iter().map(|lock| (lock, watch(lock))).collect();
+            watches.into_iter().try_for_each(|(lock, watch)| match watch {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // No threads are left: one after the other.
+                Err(_) => self.clear_abandoned(lock),
+            })
         })
     }
 

@@ -233,9 +233,14 @@ impl Repository {
             Ok::<_, GitError>(!listed.is_empty())
         };
         std::thread::scope(|scope| {
-            let untracked = scope.spawn(|| any(&["--others", "--exclude-standard", "--directory"]));
+            let look = || any(&["--others", "--exclude-standard", "--directory"]);
+            let untracked = std::thread::Builder::new().spawn_scoped(scope, look);
             let changed = any(&["--modified", "--deleted"])?;
-            let untracked = untracked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            let untracked = match untracked {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+                // No threads are left: one after the other.
+                Err(_) => look()?,
+            };
             // What was untracked and ignored by an edited .gitignore is seen only once that is restored.
             Ok(Found { changed, untracked: untracked || changed })
         })

@@ -91,7 +91,9 @@ impl Queue {
         lock: &FileLock,
         mut held: Vec<HeldCheckout>,
     ) -> Vec<String> {
-        let checkouts = match self.repo.checkouts_on(&intent.target) {
+        // Asked again: git may have been ended, or could not be started.
+        let listed = || self.repo.checkouts_on(&intent.target);
+        let checkouts = match listed().or_else(|_| listed()) {
             Ok(checkouts) => checkouts,
             Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
         };

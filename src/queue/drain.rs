@@ -112,6 +112,7 @@ impl Drain<'_> {
     /// this the next round would find that work on the target, and call it empty. What is recorded already is not told:
     /// its record could not be synced.
     fn close(&mut self, lock: &FileLock) -> Result<(), QueueError> {
+        self.queue.clear_lock_of_landing(self.target)?;
         let settled = self.queue.judge(self.target, lock)?;
         self.in_doubt = false;
         self.warn(settled.warnings);

@@ -43,12 +43,18 @@ impl Queue {
         self.let_go_of_indexes(target, lock)?;
         self.sweep()?;
         self.repo.clear_lock_of_turn(target)?;
-        if let Some(new) = self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
-            self.repo.clear_lock_of_landing(target, &new)?;
-        }
+        self.clear_lock_of_landing(target)?;
         let mut settled = self.judge(target, lock)?;
         settled.warnings.extend(self.clear_away(target).err().map(|error| stays(&error)));
         Ok(settled)
+    }
+
+    /// The lock on the branch that a git of ours left, or we ourselves, where either was killed while it moved that.
+    pub(super) fn clear_lock_of_landing(&self, target: &BranchRef) -> Result<(), QueueError> {
+        match self.look(|book| book.intent(target).map(|intent| intent.new.clone()))? {
+            Some(new) => Ok(self.repo.clear_lock_of_landing(target, &new)?),
+            None => Ok(()),
+        }
     }
 
     /// Closes an open intent by what the repository shows. Clears nothing: whoever is in the way may be alive.

@@ -32,8 +32,14 @@ impl Batch {
         let stderr = child.stderr.take().expect("it was started with pipes");
         let stdin = child.stdin.take();
         // Read all the while: a full pipe would stop git, and us with it.
-        let stderr = std::thread::spawn(move || said(stderr));
-        Ok(Self { child, stdin, stdout: BufReader::new(stdout), stderr: Some(stderr) })
+        match std::thread::Builder::new().spawn(move || said(stderr)) {
+            Ok(stderr) => Ok(Self { child, stdin, stdout: BufReader::new(stdout), stderr: Some(stderr) }),
+            Err(source) => {
+                drop(stdin);
+                let _ = child.kill().and_then(|()| child.wait());
+                Err(GitError::NotRun { command: COMMAND.to_owned(), source })
+            }
+        }
     }
 
     /// The object `id`; none if the repository does not have it. After an error the process is not to be asked again.
