@@ -177,6 +177,11 @@ impl GitError {
         }
     }
 
+    /// Whether it tells of a git that somebody ended.
+    pub(crate) fn names_ended_git(&self) -> bool {
+        matches!(self, Self::Program { status, .. } if was_ended(*status))
+    }
+
     /// Of a git that walked over objects: whether it says that one is not there, and nothing else. Of one that is damaged, or
     /// could not be opened, it says more.
     pub(crate) fn names_hole(&self) -> bool {
@@ -255,7 +260,7 @@ fn names_damage(text: &str) -> bool {
 }
 
 fn names_pressure(text: &str) -> bool {
-    ["No space left on device", "Too many open files", "Cannot allocate memory", "ut of memory", "Disk quota exceeded"]
+    ["No space left on device", "Too many open files", "Cannot allocate memory", "Out of memory", "Disk quota exceeded"]
         .iter()
         .any(|sign| text.contains(sign))
 }

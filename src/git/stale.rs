@@ -87,14 +87,20 @@ impl Repository {
     ///
     /// The caller holds the landing lock and knows of an open intent.
     pub(crate) fn clear_lock_of_landing(&self, target: &BranchRef, new: &CommitId) -> Result<(), GitError> {
+        self.clear_lock_that_says(target, new)?;
         let lock = self.lock_of(target.as_str());
-        let Some(seen) = Seen::at(&lock) else { return Ok(()) };
         match std::fs::read_to_string(&lock) {
-            Ok(_) if self.is_reftable() => self.clear_abandoned(&lock),
-            Ok(text) if text.trim() == new.as_str() => self.take_away(&lock, seen),
-            Ok(text) if text.is_empty() => self.clear_abandoned(&lock),
+            Ok(text) if text.is_empty() || self.is_reftable() => self.clear_abandoned(&lock),
             _ => Ok(()),
         }
+    }
+
+    /// The same, of one that says `new` only: also where whoever made another may be alive.
+    pub(super) fn clear_lock_that_says(&self, target: &BranchRef, new: &CommitId) -> Result<(), GitError> {
+        let lock = self.lock_of(target.as_str());
+        let Some(seen) = Seen::at(&lock) else { return Ok(()) };
+        let says_new = std::fs::read_to_string(&lock).is_ok_and(|text| text.trim() == new.as_str());
+        if says_new { self.take_away(&lock, seen) } else { Ok(()) }
     }
 
     /// Clears every lock on a ref of ours that nobody lets go of; with tables, every lock, since they are for all refs. Costs a

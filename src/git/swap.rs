@@ -142,7 +142,7 @@ impl Session {
         if matches!(self.by, By::Library(_)) {
             // Of a packed ref libgit2 leaves the lock, and says nothing, where it cannot unlink it. What cannot be cleared
             // now is recovery's.
-            let _ = self.folder.clear_lock_of_landing(to.target, to.new);
+            let _ = self.folder.clear_lock_that_says(to.target, to.new);
         }
         match swapped {
             // A reflog that could not be written, say, comes after the ref has moved: the ref itself decides. But a ref that

@@ -67,6 +67,7 @@ impl Queue {
             approved: BTreeSet::new(),
             waiting: BTreeMap::new(),
             in_doubt: false,
+            git_was_ended: false,
         };
         let ended = drain.settle(lock).and_then(|()| self.tip_of(target).map(drop)).and_then(|()| drain.run(lock));
         // Nothing is in the air any more, whatever ended it: an open intent is what a crash leaves, and only that.
@@ -96,6 +97,8 @@ struct Drain<'a> {
     waiting: BTreeMap<u64, Outcome>,
     /// Whether a group's intent may be open, with its outcome unknown.
     in_doubt: bool,
+    /// Whether somebody killed a git of ours just now: it may have left its lock on the branch.
+    git_was_ended: bool,
 }
 
 impl Drain<'_> {
@@ -112,7 +115,10 @@ impl Drain<'_> {
     /// this the next round would find that work on the target, and call it empty. What is recorded already is not told:
     /// its record could not be synced.
     fn close(&mut self, lock: &FileLock) -> Result<(), QueueError> {
-        self.queue.clear_lock_of_landing(self.target)?;
+        // Any other lock is that of somebody alive.
+        if std::mem::take(&mut self.git_was_ended) {
+            self.queue.clear_lock_of_landing(self.target)?;
+        }
         let settled = self.queue.judge(self.target, lock)?;
         self.in_doubt = false;
         self.warn(settled.warnings);
@@ -147,7 +153,10 @@ impl Drain<'_> {
                 }
                 // Another may be at work, and have cleared away what ours was made of.
                 Err(_) if !lock.is_in_place() => return Ok(lock.check()?),
-                Err(fault) if fault.error.is_transient() => self.transient(fault, &mut tries)?,
+                Err(fault) if fault.error.is_transient() => {
+                    self.git_was_ended = fault.error.names_ended_git();
+                    self.transient(fault, &mut tries)?;
+                }
                 Err(fault) => return Err(fault.error),
             }
         }

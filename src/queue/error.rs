@@ -90,6 +90,11 @@ impl QueueError {
         }
     }
 
+    /// Whether it tells of a git that somebody ended.
+    pub(crate) fn names_ended_git(&self) -> bool {
+        matches!(self, Self::Git(error) if error.names_ended_git())
+    }
+
     /// Whether it says nothing of the entry whose turn it was.
     pub(crate) fn is_machines(&self) -> bool {
         match self {

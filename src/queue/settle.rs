@@ -160,6 +160,10 @@ impl Queue {
 
 /// Half a pack, say; whose folder it is holds the landing lock.
 fn emptied(folder: &Path) -> Result<(), QueueError> {
+    if std::fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir()) {
+        return std::fs::remove_file(folder)
+            .map_err(|source| StoreError::Io { path: folder.to_owned(), source }.into());
+    }
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());

@@ -145,3 +145,28 @@ fn what_a_landing_that_was_killed_early_left_goes_whatever_comes_of_its_branch_a
         }
     }
 }
+
+/// Git closes the lock of a branch that it only verifies, or deletes, and leaves it empty for as long as the transaction takes.
+#[test]
+fn an_empty_lock_on_the_branch_that_a_living_git_holds_stays() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let tip = repo.git(&["rev-parse", "main"]);
+    let head = repo.candidate("main", "x", &[("x", Some("x\n"))]);
+    repo.git(&["switch", "-q", "--detach"]);
+    repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+    // Held for longer than one that belongs to nobody is watched.
+    let holder = format!(
+        "(echo start; echo verify refs/heads/main {tip}; echo prepare; while ! [ -e .git/refs/heads/main.lock ]; do sleep 0.01; done; \
+         echo >../held; sleep 5; [ -e .git/refs/heads/main.lock ] && echo >../kept; echo commit) | git update-ref --stdin"
+    );
+    let mut holder = repo.command("sh", repo.root()).args(["-c", &holder]).stdout(Stdio::null()).spawn().unwrap();
+    while !repo.home().join("held").exists() {
+        std::thread::yield_now();
+    }
+    repo.wave(&["queue", "process"]).exits(0);
+    assert!(
+        holder.wait().unwrap().success() && repo.home().join("kept").exists(),
+        "the lock was taken from a living git"
+    );
+    assert_eq!(repo.git(&["show", "main:x"]), "x");
+}

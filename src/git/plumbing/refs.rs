@@ -19,6 +19,11 @@ use crate::names::{BranchRef, CommitId};
 /// A held ref survives a power cut together with the folders that name it: git itself syncs no folder.
 const SYNCED: &str = "core.fsync=committed";
 
+/// Git's words for a ref that is not there; one that is damaged is there.
+fn is_gone(text: &str) -> bool {
+    text.contains("unable to resolve reference") && !text.contains("reference broken")
+}
+
 struct Found {
     name: String,
     at: CommitId,
@@ -92,7 +97,7 @@ impl Plumbing {
                 let args = ["update-ref", "-d", "--no-deref", name, at.as_str()];
                 match self.change(&args, || format!("releasing {name}")) {
                     // Somebody else let go of it meanwhile.
-                    Err(error) if error.to_string().contains("unable to resolve reference") => Ok(()),
+                    Err(error) if is_gone(&error.to_string()) => Ok(()),
                     other => other,
                 }
             })?;
