@@ -1,7 +1,7 @@
 //! Ref locks that a killed process left behind: told from living ones, and removed.
 //!
 //! A lock is removed only where nobody but git-wave can be meant: refs of ours, or a branch with an open intent whose
-//! landing lock we hold, so that its owner is dead. A lock of anybody else is waited for, never deleted. Tables have no
+//! landing lock we hold, where its owner, or a git of ours, was killed. A lock of anybody else is waited for, never deleted. Tables have no
 //! lock for refs of ours alone: there, one that nobody alive can be at work under stands for ours.
 
 use std::fs::{File, Metadata};
@@ -85,7 +85,7 @@ impl Repository {
     /// that says so is ours for certain; an empty one, and that of tables, is watched for a while first; any other is left
     /// alone.
     ///
-    /// The caller holds the landing lock and knows of an open intent.
+    /// The caller holds the landing lock, and knows of an open intent whose owner was killed, or whose git was.
     pub(crate) fn clear_lock_of_landing(&self, target: &BranchRef, new: &CommitId) -> Result<(), GitError> {
         self.clear_lock_that_says(target, new)?;
         let lock = self.lock_of(target.as_str());

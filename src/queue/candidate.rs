@@ -188,7 +188,7 @@ impl Maker<'_> {
         if clean.tree == self.session.tree_of(&ground.tip)? {
             return Ok(Ok(Turn::Empty));
         }
-        let commit = self.session.commit(&self.whole(ground, &clean.tree)?)?;
+        let commit = self.session.commit(&self.commit_of(ground, &clean.tree)?)?;
         Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: clean.tree, landed_by: clean.by })))
     }
 
@@ -197,11 +197,12 @@ impl Maker<'_> {
         let after = ground.after(self.entry, ground.tip.clone());
         let merge = ahead::likely(self.session, self.next?, &after).ok()??;
         // Of the merge that is being made now; git will say which tree it is.
-        let below = self.whole(ground, &self.whole.to).ok()?;
+        let below = self.commit_of(ground, &self.whole.to).ok()?;
         Some(Next { merge, below })
     }
 
-    fn whole(&self, ground: &Ground, tree: &TreeId) -> Result<NewCommit, QueueError> {
+    /// What lands the whole candidate as `tree`.
+    fn commit_of(&self, ground: &Ground, tree: &TreeId) -> Result<NewCommit, QueueError> {
         let commits = self.commits(ground)?;
         let mut parents = vec![ground.tip.clone()];
         if self.entry.is_merge() {

@@ -45,7 +45,7 @@ impl Checkouts {
 }
 
 impl Queue {
-    /// As they are now. Refuses for now where a landing would be taken back.
+    /// As they are now. A transient error where a landing would be taken back: the branch is being rebased there.
     pub(super) fn checkouts_of(&self, target: &BranchRef) -> Result<Checkouts, QueueError> {
         let all = self.repo.checkouts_of(target)?;
         let indexes = all.iter().map(Checkout::index_now).collect();
