@@ -6,6 +6,8 @@ mod common;
 use std::path::Path;
 
 use common::{Kind, TestRepo};
+use git_wave::git::{Probe, Repository};
+use git_wave::names::CommitId;
 use serde_json::Value;
 
 fn add(repo: &TestRepo, ticket: &str, head: &str, more: &[&str]) {
@@ -199,6 +201,19 @@ fn to_be_merged_by_git(repo: &TestRepo) -> (String, String, String) {
     let tip = repo.commit("ours");
     let tree = repo.git(&["merge-tree", "--write-tree", &tip, &head]);
     (tip, head, tree)
+}
+
+#[test]
+fn a_probe_leaves_nothing() {
+    for kind in [Kind::Ordinary, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        let (tip, head, tree) = to_be_merged_by_git(&repo);
+        let base = repo.git(&["merge-base", &tip, &head]);
+        let [tip, base, head] = [tip, base, head].map(CommitId::new);
+        let probed = Repository::discover(repo.root()).unwrap().probe(&tip, &base, &head).unwrap();
+        assert!(matches!(probed, Probe::Clean { tree: found, .. } if found.as_str() == tree), "{kind:?}");
+        assert!(!repo.path(".git/wave/probe").exists(), "{kind:?}");
+    }
 }
 
 #[test]

@@ -51,11 +51,15 @@ pub enum Probe {
 impl Repository {
     /// Whether `base..head` would merge cleanly into `tip` now. Writes no ref.
     pub fn probe(&self, tip: &CommitId, base: &CommitId, head: &CommitId) -> Result<Probe, GitError> {
-        let folder = crate::store::state_folder(self.common_dir()).map_err(super::worktree::store)?;
-        let session = Session::open(self, &folder.join("probe"))?;
+        let folder = crate::store::state_folder(self.common_dir()).map_err(super::worktree::store)?.join("probe");
+        let session = Session::open(self, &folder)?;
         let seen_from = std::slice::from_ref(tip);
         let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
-        Ok(match session.merge(from, tip, head)? {
+        let merged = session.merge(from, tip, head);
+        drop(session);
+        // Unless another probes just now.
+        let _ = std::fs::remove_dir(&folder);
+        Ok(match merged? {
             Merged::Clean { tree, by, .. } => Probe::Clean { tree, by },
             Merged::Conflict { conflict, .. } => {
                 Probe::Conflict { paths: conflict.paths.iter().map(|path| super::shown(path)).collect() }
