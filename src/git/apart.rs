@@ -5,15 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use flate2::{Compress, Compression};
 use git2::{ObjectType, Oid};
 
 use super::GitError;
 use super::objects::MadeObject;
-use super::pack::{Pack, deflated};
+use super::pack::Pack;
 use super::program::Program;
 use super::quarantine::Quarantine;
 use super::session::Library;
+use super::zlib::stored;
 use crate::names::{CommitId, TreeId};
 
 /// More than so many objects are shown to git as a pack: each pack costs every later git a file to open.
@@ -119,7 +119,7 @@ fn show_loose(object: &MadeObject, objects: &Path) -> Result<(), GitError> {
     let path = loose_in(objects, object.id);
     let text = [format!("{} {}\0", object.kind, object.bytes.len()).as_bytes(), &object.bytes].concat();
     let mut bytes = Vec::new();
-    deflated(&mut Compress::new(Compression::fast(), true), &text, &mut bytes)?;
+    stored(&text, &mut bytes);
     let folder = path.parent().unwrap_or(objects);
     std::fs::create_dir_all(folder).map_err(|source| GitError::io(folder, source))?;
     std::fs::write(&path, bytes).map_err(|source| GitError::io(&path, source))

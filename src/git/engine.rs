@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::differences::{Differences, Item};
-use super::history::{commit_info_in, is_ancestor_in, merge_bases_in};
+use super::history::{is_ancestor_in, merge_bases_in};
 use super::plumbing::Plumbing;
 use super::program::Program;
 use super::refs::tip_in;
@@ -45,6 +45,12 @@ impl Session {
         Self::open(&self.folder, &self.staging)
     }
 
+    /// Opens it once more, for another thread to read what is in the store. None where git alone reads.
+    pub(crate) fn beside(&self) -> Option<impl FnOnce() -> Result<Self, GitError> + Send + use<>> {
+        let (folder, staging) = (self.folder.clone(), self.staging.clone());
+        matches!(self.by, By::Library(_)).then_some(move || Self::open(&folder, &staging))
+    }
+
     pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {
         match &self.by {
             By::Library(library) => tip_in(&library.repo, target),
@@ -54,10 +60,7 @@ impl Session {
 
     pub(crate) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
         match &self.by {
-            By::Library(library) => {
-                library.reader()?.verify(super::oid(id)?)?;
-                commit_info_in(&library.repo, id)
-            }
+            By::Library(library) => library.commit_info(id),
             By::Program(git) => git.commit_info(id),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A conflict, a lost race and a missing branch are values elsewhere, never errors here. Chooses no exit code and no hint.
 
+use std::fmt::Display;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -211,9 +212,9 @@ impl GitError {
     }
 
     /// For `map_err`: names the operation that libgit2 refused.
-    pub(super) fn during(operation: impl Into<String>) -> impl FnOnce(git2::Error) -> Self {
+    pub(super) fn during(operation: impl Display) -> impl FnOnce(git2::Error) -> Self {
         move |error| {
-            let (operation, detail) = (operation.into(), error.message().to_owned());
+            let (operation, detail) = (operation.to_string(), error.message().to_owned());
             if error.code() == git2::ErrorCode::Locked || names_lock(&detail) {
                 Self::Locked { operation, detail }
             } else {

@@ -123,14 +123,14 @@ fn diff_in<'a>(repo: &'a git2::Repository, from: &CommitId, to: &CommitId) -> Re
 }
 
 pub(super) fn find<'a>(repo: &'a git2::Repository, id: &CommitId) -> Result<git2::Commit<'a>, GitError> {
-    repo.find_commit(oid(id)?).map_err(GitError::during(format!("reading commit {id}")))
+    repo.find_commit(oid(id)?).map_err(GitError::during(format_args!("reading commit {id}")))
 }
 
 pub(super) fn is_ancestor_in(repo: &git2::Repository, a: &CommitId, of: &CommitId) -> Result<bool, GitError> {
     if a == of {
         return Ok(true);
     }
-    repo.graph_descendant_of(oid(of)?, oid(a)?).map_err(GitError::during(format!(
+    repo.graph_descendant_of(oid(of)?, oid(a)?).map_err(GitError::during(format_args!(
         "asking whether {} precedes {}",
         a.short(),
         of.short()

@@ -73,6 +73,5 @@ impl Library {
 }
 
 fn walking(head: &CommitId) -> impl Fn(git2::Error) -> GitError {
-    let operation = format!("reading the history of {}", head.short());
-    move |error| GitError::during(operation.clone())(error)
+    move |error| GitError::during(format_args!("reading the history of {}", head.short()))(error)
 }

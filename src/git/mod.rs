@@ -58,6 +58,7 @@ mod version;
 mod watch;
 mod weight;
 mod worktree;
+mod zlib;
 
 pub(crate) use ahead::{Foreseen, Next};
 pub(crate) use bring_along::{Along, Begun, Desk, HeldCheckout, bring_along_command, let_go_of_index};
@@ -89,7 +90,7 @@ use crate::names::CommitId;
 
 /// libgit2's id of a commit.
 fn oid(id: &CommitId) -> Result<git2::Oid, GitError> {
-    git2::Oid::from_str(id.as_str()).map_err(GitError::during(format!("reading the id {id}")))
+    git2::Oid::from_str(id.as_str()).map_err(GitError::during(format_args!("reading the id {id}")))
 }
 
 /// A path for people and for JSON; what is not UTF-8 is shown lossily.

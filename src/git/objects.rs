@@ -98,7 +98,7 @@ fn id_of(kind: ObjectType, bytes: &[u8]) -> Result<Oid, GitError> {
     let mut hash = Sha1::new();
     hash.update(format!("{kind} {}\0", bytes.len()));
     hash.update(bytes);
-    Oid::from_bytes(&hash.finalize()).map_err(GitError::during(format!("naming a {kind}")))
+    Oid::from_bytes(&hash.finalize()).map_err(GitError::during(format_args!("naming a {kind}")))
 }
 
 /// An object's content.
@@ -144,8 +144,7 @@ impl<'a> Reader<'a> {
 
     /// One of the store, which is what its name says.
     pub(super) fn stored(&self, id: Oid) -> Result<git2::OdbObject<'_>, GitError> {
-        let during = || GitError::during(format!("reading the object {id}"));
-        let object = self.odb.read(id).map_err(during())?;
+        let object = self.odb.read(id).map_err(GitError::during(format_args!("reading the object {id}")))?;
         if !self.made.verified.borrow().contains(&id) {
             let found = id_of(object.kind(), object.data())?;
             if found != id {
@@ -155,12 +154,6 @@ impl<'a> Reader<'a> {
             self.made.verified.borrow_mut().insert(id);
         }
         Ok(object)
-    }
-
-    /// An error if the object is not there, or damaged. Costs nothing where it was read before.
-    pub(super) fn verify(&self, id: Oid) -> Result<(), GitError> {
-        let is_known = self.made.verified.borrow().contains(&id);
-        if is_known { Ok(()) } else { self.read(id).map(drop) }
     }
 }
 

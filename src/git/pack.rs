@@ -9,12 +9,12 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use flate2::{Compress, Compression, FlushCompress, Status};
 use git2::{ObjectType, Oid};
 use sha1::{Digest, Sha1};
 
 use super::GitError;
 use super::objects::MadeObject;
+use super::zlib::{deflated, stored};
 use crate::store::{scratch_dir, sync_dir};
 
 /// The index holds offsets in 31 bits; larger ones are in a table of their own.
@@ -39,15 +39,16 @@ impl Pack {
     pub(super) fn of(objects: &[MadeObject]) -> Result<Self, GitError> {
         let count = u32::try_from(objects.len()).expect("a group makes fewer objects than a pack can hold");
         let mut pack = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat();
-        // Trees are mostly ids, which nothing makes shorter, and to try was half of the packing. Git finds the deltas between
-        // them when packs are folded.
-        let [mut fast, mut none] = [Compression::fast(), Compression::none()].map(|level| Compress::new(level, true));
         let mut places = Vec::with_capacity(objects.len());
         for object in objects {
             let start = pack.len();
             pack.extend(header(number_of(object.kind), object.bytes.len()));
-            let deflate = if object.kind == ObjectType::Tree { &mut none } else { &mut fast };
-            deflated(deflate, &object.bytes, &mut pack)?;
+            // Trees are mostly ids, which nothing makes shorter, and commits are short: to try was most of the packing. Git
+            // finds the deltas between trees when packs are folded.
+            match object.kind {
+                ObjectType::Tree | ObjectType::Commit => stored(&object.bytes, &mut pack),
+                _ => deflated(&object.bytes, &mut pack)?,
+            }
             places.push(Place { id: object.id, offset: start as u64, crc: crc32fast::hash(&pack[start..]) });
         }
         let checksum = seal(&mut pack);
@@ -127,24 +128,6 @@ fn header(kind: u8, size: usize) -> Vec<u8> {
         rest >>= 7;
     }
     header
-}
-
-/// Appends `bytes` to `out`, compressed.
-pub(super) fn deflated(deflate: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), GitError> {
-    deflate.reset();
-    loop {
-        let read = usize::try_from(deflate.total_in()).expect("it was in memory");
-        out.reserve((bytes.len() - read) / 2 + 64);
-        let status = deflate.compress_vec(&bytes[read..], out, FlushCompress::Finish);
-        match status {
-            Ok(Status::StreamEnd) => return Ok(()),
-            Ok(Status::Ok | Status::BufError) => {}
-            Err(error) => {
-                let operation = "compressing what is to land".to_owned();
-                return Err(GitError::Library { operation, detail: error.to_string() });
-            }
-        }
-    }
 }
 
 /// Appends the checksum of everything before it.

@@ -2,7 +2,8 @@
 //!
 //! Dropped without [`Library::persist`], nothing it made ever existed.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid};
@@ -11,9 +12,10 @@ use super::ahead::Asked;
 use super::differences::{self, Differences, Item};
 use super::objects::{Made, Reader};
 use super::pack::Pack;
+use super::plumbing::history::parse;
 use super::quarantine::Quarantine;
 use super::shelter::Shelter;
-use super::{GitError, Repository, Signature, oid};
+use super::{CommitInfo, GitError, Repository, Signature, oid};
 use crate::names::{CommitId, TreeId};
 
 /// An open libgit2 with objects that are not written yet.
@@ -32,6 +34,8 @@ pub(super) struct Library {
     /// Whether some objects are only promised by a remote.
     pub(super) is_partial: bool,
     signs: OnceCell<bool>,
+    /// By commit.
+    trees: RefCell<HashMap<Oid, Oid>>,
 }
 
 /// A commit to be made; the same values make the same commit.
@@ -61,6 +65,7 @@ impl Library {
             is_plain,
             is_partial,
             signs: OnceCell::new(),
+            trees: RefCell::default(),
         })
     }
 
@@ -120,21 +125,32 @@ impl Library {
         Ok(())
     }
 
-    /// The tree of a commit, made here or not.
+    /// A commit's own words, made here or not.
+    pub(super) fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
+        parse(id, &self.reader()?.read(oid(id)?)?).ok_or_else(|| no_commit(id))
+    }
+
+    /// The tree of a commit, made here or not. Asked for again and again.
     pub(super) fn tree_oid(&self, id: &CommitId) -> Result<Oid, GitError> {
-        let reader = self.reader()?;
-        let commit = reader.read(oid(id)?)?;
-        let tree = commit.strip_prefix(b"tree ").and_then(|rest| std::str::from_utf8(rest.get(..40)?).ok());
-        let tree = tree.and_then(|tree| Oid::from_str(tree).ok());
-        tree.ok_or_else(|| GitError::Library {
-            operation: format!("reading commit {id}"),
-            detail: "it is no commit".to_owned(),
-        })
+        let commit = oid(id)?;
+        if let Some(tree) = self.trees.borrow().get(&commit) {
+            return Ok(*tree);
+        }
+        let (reader, hex) = (self.reader()?, 5..45);
+        let bytes = reader.read(commit)?;
+        let tree = bytes.get(hex).filter(|_| bytes.starts_with(b"tree ")).and_then(|hex| std::str::from_utf8(hex).ok());
+        let tree = tree.and_then(|tree| Oid::from_str(tree).ok()).ok_or_else(|| no_commit(id))?;
+        self.trees.borrow_mut().insert(commit, tree);
+        Ok(tree)
     }
 
     pub(super) fn has(&self, id: &CommitId) -> bool {
         oid(id).is_ok_and(|id| self.repo.find_commit(id).is_ok())
     }
+}
+
+fn no_commit(id: &CommitId) -> GitError {
+    GitError::Library { operation: format!("reading commit {id}"), detail: "it is no commit".to_owned() }
 }
 
 /// Whether libgit2 sees the same history and objects as git: no replaced, grafted or cut ones.

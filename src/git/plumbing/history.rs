@@ -67,7 +67,7 @@ fn ids(bytes: &[u8]) -> Vec<CommitId> {
 }
 
 /// A commit object's bytes: headers, an empty line, the message. Lines that begin with a space go on with the header before.
-pub(super) fn parse(id: &CommitId, bytes: &[u8]) -> Option<CommitInfo> {
+pub(in super::super) fn parse(id: &CommitId, bytes: &[u8]) -> Option<CommitInfo> {
     let end = bytes.windows(2).position(|two| two == b"\n\n");
     let (headers, message) = end.map_or((bytes, &[][..]), |end| (&bytes[..end], &bytes[end + 2..]));
     let (mut tree, mut parents, mut author, mut committer, mut encoding) = (None, Vec::new(), None, None, None);

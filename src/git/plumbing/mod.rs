@@ -8,7 +8,7 @@ mod batch;
 mod commit;
 mod discover;
 mod heads;
-mod history;
+pub(super) mod history;
 mod objects;
 mod refs;
 mod snapshot;
