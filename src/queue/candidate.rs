@@ -2,7 +2,6 @@
 //!
 //! Makes objects in memory and moves nothing, so that a turn can be taken back. A conflict is a value.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
@@ -10,11 +9,10 @@ use super::entry::{Change, Entry, Strategy};
 use super::law::{self, Case, Moved};
 use super::message;
 use super::record::Step;
+use super::whole::Whole;
 use super::{QueueError, ahead, inspect};
 use crate::event::LandedBy;
-use crate::git::{
-    Base, CommitInfo, Conflict, Differences, Identity, Merged, NewCommit, Next, Session, Signature, shown,
-};
+use crate::git::{Base, CommitInfo, Conflict, Identity, Merged, NewCommit, Next, Session, Signature, shown};
 use crate::names::{CommitId, TreeId};
 
 /// What entries land on: the tip, or the end of the chain that is being made.
@@ -51,10 +49,11 @@ pub(super) enum Turn {
     Failed(String),
 }
 
-/// A clean merge.
+/// A clean merge, and what it counted from.
 struct Clean {
     tree: TreeId,
     by: LandedBy,
+    bases: Vec<CommitId>,
 }
 
 /// Replayed commits, one on another.
@@ -82,16 +81,14 @@ struct Ask<'a> {
 /// A turn that ended early, as a value.
 type Early<T> = Result<Result<T, Turn>, QueueError>;
 
-/// Lets `entry` take its turn on `ground`; `next` comes after it, if any does.
+/// Lets `entry`, which is `whole`, take its turn on `ground`; `next` comes after it, if any does.
 pub(super) fn turn(
     session: &Session,
-    entry: &Entry,
+    (entry, whole): (&Entry, Whole),
     next: Option<&Entry>,
     ground: &Ground,
     who: &Identity,
 ) -> Result<Turn, QueueError> {
-    let (from, to) = ends(entry);
-    let whole = Whole::of(session, session.tree_of(from)?, session.tree_of(to)?)?;
     let maker = Maker { session, entry, next, who, whole, commits: OnceCell::new() };
     if let Some(objection) = maker.objection(ground)? {
         return Ok(Turn::Failed(objection));
@@ -125,28 +122,6 @@ pub(super) fn base<'a>(session: &Session, entry: &'a Entry, ground: &'a Ground) 
     Ok(Base::Explicit(from))
 }
 
-/// What the whole candidate changes.
-struct Whole {
-    from: TreeId,
-    to: TreeId,
-    changes: Differences,
-}
-
-impl Whole {
-    fn of(session: &Session, from: TreeId, to: TreeId) -> Result<Self, QueueError> {
-        let changes = session.differences(&from, &to)?;
-        Ok(Self { from, to, changes })
-    }
-
-    /// What differs between two trees: known already, if they are this candidate's ends.
-    fn between(&self, session: &Session, from: &TreeId, to: &TreeId) -> Result<Cow<'_, Differences>, QueueError> {
-        if (from, to) == (&self.from, &self.to) {
-            return Ok(Cow::Borrowed(&self.changes));
-        }
-        Ok(Cow::Owned(session.differences(from, to)?))
-    }
-}
-
 struct Maker<'a> {
     session: &'a Session,
     entry: &'a Entry,
@@ -158,9 +133,8 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// To what it changes; and where its own commits become part of the target, to each of them.
-    #[tracing::instrument(level = "debug", name = "inspect", skip_all)]
     fn objection(&self, ground: &Ground) -> Result<Option<String>, QueueError> {
-        let objection = inspect::objection(self.session, &self.whole.changes)?;
+        let objection = self.whole.objection.clone();
         if objection.is_some() || self.entry.change == Change::Revert || self.entry.strategy == Strategy::Squash {
             return Ok(objection);
         }
@@ -188,7 +162,8 @@ impl Maker<'_> {
         if clean.tree == self.session.tree_of(&ground.tip)? {
             return Ok(Ok(Turn::Empty));
         }
-        let commit = self.session.commit(&self.commit_of(ground, &clean.tree)?)?;
+        let commits = self.commits_from(&clean.bases, ground)?;
+        let commit = self.session.commit(&self.commit_of(commits, ground, &clean.tree)?)?;
         Ok(Ok(Turn::Land(Step { entry: self.entry.number, commit, tree: clean.tree, landed_by: clean.by })))
     }
 
@@ -197,13 +172,12 @@ impl Maker<'_> {
         let after = ground.after(self.entry, ground.tip.clone());
         let merge = ahead::likely(self.session, self.next?, &after).ok()??;
         // Of the merge that is being made now; git will say which tree it is.
-        let below = self.commit_of(ground, &self.whole.to).ok()?;
+        let below = self.commit_of(self.commits(ground).ok()?, ground, &self.whole.to).ok()?;
         Some(Next { merge, below })
     }
 
-    /// What lands the whole candidate as `tree`.
-    fn commit_of(&self, ground: &Ground, tree: &TreeId) -> Result<NewCommit, QueueError> {
-        let commits = self.commits(ground)?;
+    /// What lands the whole candidate, which is `commits`, as `tree`.
+    fn commit_of(&self, commits: &[CommitInfo], ground: &Ground, tree: &TreeId) -> Result<NewCommit, QueueError> {
         let mut parents = vec![ground.tip.clone()];
         if self.entry.is_merge() {
             parents.push(self.entry.head.clone());
@@ -211,7 +185,10 @@ impl Maker<'_> {
         let text = message::of_whole(self.entry, commits);
         let message = message::with_trailers(&text, &self.entry.ticket, &self.entry.land);
         let author = match self.entry.change {
-            Change::Apply => self.session.commit_info(&self.entry.head)?.author,
+            Change::Apply => match commits.last() {
+                Some(head) => head.author.clone(),
+                None => self.session.commit_info(&self.entry.head)?.author,
+            },
             Change::Revert => self.committer(),
         };
         Ok(NewCommit { tree: tree.clone(), parents, author, committer: self.committer(), message })
@@ -285,12 +262,24 @@ impl Maker<'_> {
         Ok(self.commits.get_or_init(|| commits))
     }
 
+    /// The same, where a merge has shown what the candidate parted from: one commit on that is all there is, and found
+    /// without a walk. Part of the target it is not, or it would be what was found.
+    fn commits_from(&self, bases: &[CommitId], ground: &Ground) -> Result<&[CommitInfo], QueueError> {
+        if self.commits.get().is_none() && bases == std::slice::from_ref(&self.entry.base) {
+            let head = self.session.commit_info(&self.entry.head)?;
+            if head.parents == bases {
+                return Ok(self.commits.get_or_init(|| vec![head]));
+            }
+        }
+        self.commits(ground)
+    }
+
     /// By the ladder, and held to the tree law.
     fn merged(&self, ask: &Ask<'_>, foresee: impl FnOnce() -> Option<Next>) -> Early<Clean> {
         match self.session.merge_on(ask.base, [ask.ours, ask.theirs], foresee)? {
             Merged::Clean { tree, by, bases } => {
-                let clean = Clean { tree, by };
-                Ok(match self.breach(ask, &bases, &clean)? {
+                let clean = Clean { tree, by, bases };
+                Ok(match self.breach(ask, &clean)? {
                     None => Ok(clean),
                     Some(path) => Err(Turn::Failed(format!(
                         "BUG: its merge breaks the tree law at {}; nothing was moved and everything is kept",
@@ -306,9 +295,9 @@ impl Maker<'_> {
     }
 
     #[tracing::instrument(level = "debug", name = "law", skip_all)]
-    fn breach(&self, ask: &Ask<'_>, bases: &[CommitId], clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
+    fn breach(&self, ask: &Ask<'_>, clean: &Clean) -> Result<Option<Vec<u8>>, QueueError> {
         let session = self.session;
-        let Some((base, others)) = bases.split_first() else { return Ok(None) };
+        let Some((base, others)) = clean.bases.split_first() else { return Ok(None) };
         let (base, ours) = (session.tree_of(base)?, session.tree_of(ask.ours)?);
         let theirs = self.whole.between(session, &base, &session.tree_of(ask.theirs)?)?;
         let step = session.differences(&ours, &clean.tree)?;

@@ -8,6 +8,7 @@ use super::candidate::{Ground, Turn, turn};
 use super::entry::Entry;
 use super::landing::{Approval, Landing, Processing, Proposal};
 use super::record::{Intent, Step};
+use super::whole::{Whole, Wholes};
 use super::{QueueError, deferral};
 use crate::event::Deferral;
 use crate::git::{Checkout, Identity, Session, obstacles, shown};
@@ -91,25 +92,31 @@ fn chain(
     let old = session.tip(making.target).map_err(QueueError::from)?.ok_or_else(missing)?;
     let mut ground = Ground { tip: old.clone(), history: vec![old.clone()] };
     let (mut turns, mut steps) = (Vec::new(), Vec::new());
-    for (at, candidate) in candidates.iter().enumerate() {
-        if (making.how.give_up)() || session.weight() > HEAVIEST {
-            break;
+    std::thread::scope(|scope| {
+        let wholes = Wholes::begin(scope, &session, candidates);
+        for (at, candidate) in candidates.iter().enumerate() {
+            if (making.how.give_up)() || session.weight() > HEAVIEST {
+                break;
+            }
+            let landing = if let Some(paths) = dirty.get(&candidate.entry.number) {
+                let deferral = deferral::dirty(&candidate.entry, &old, paths.clone(), candidate.attempts + 1);
+                Landing::Deferred(Box::new(deferral))
+            } else {
+                let next = candidates.get(at + 1).map(|next| &next.entry);
+                let next = next.filter(|next| !dirty.contains_key(&next.number));
+                let whole = wholes.of(&session, &candidate.entry);
+                take_turn(&session, candidate, whole, next, &ground, making)
+                    .map_err(|error| Fault { entry: Some(Box::new(candidate.clone())), error })?
+            };
+            if let Landing::Landed { commit, tree, landed_by } = &landing {
+                let (entry, commit) = (candidate.entry.number, commit.clone());
+                ground = ground.after(&candidate.entry, commit.clone());
+                steps.push(Step { entry, commit, tree: tree.clone(), landed_by: *landed_by });
+            }
+            turns.push((candidate.clone(), landing));
         }
-        let landing = if let Some(paths) = dirty.get(&candidate.entry.number) {
-            let deferral = deferral::dirty(&candidate.entry, &old, paths.clone(), candidate.attempts + 1);
-            Landing::Deferred(Box::new(deferral))
-        } else {
-            let next = candidates.get(at + 1).map(|next| &next.entry).filter(|next| !dirty.contains_key(&next.number));
-            take_turn(&session, candidate, next, &ground, making)
-                .map_err(|error| Fault { entry: Some(Box::new(candidate.clone())), error })?
-        };
-        if let Landing::Landed { commit, tree, landed_by } = &landing {
-            let (entry, commit) = (candidate.entry.number, commit.clone());
-            ground = ground.after(&candidate.entry, commit.clone());
-            steps.push(Step { entry, commit, tree: tree.clone(), landed_by: *landed_by });
-        }
-        turns.push((candidate.clone(), landing));
-    }
+        Ok::<_, Fault>(())
+    })?;
     Ok(Group { session, old, new: ground.tip, turns, steps })
 }
 
@@ -117,13 +124,14 @@ fn chain(
 fn take_turn(
     session: &Session,
     candidate: &Candidate,
+    whole: Result<Whole, QueueError>,
     next: Option<&Entry>,
     ground: &Ground,
     making: &mut Making<'_>,
 ) -> Result<Landing, QueueError> {
     let Candidate { entry, attempts, .. } = candidate;
     let attempts = attempts + 1;
-    let turn = match turn(session, entry, next, ground, making.who) {
+    let turn = match whole.and_then(|whole| turn(session, (entry, whole), next, ground, making.who)) {
         Err(error) if !error.is_transient() && !error.is_machines() => Turn::Failed(error.to_string()),
         other => other?,
     };

@@ -71,6 +71,7 @@ mod recovery;
 mod register;
 mod settle;
 mod shape;
+mod whole;
 
 pub use entry::{Added, Change, Entry, EntryState, EntryView, NewEntry, Strategy};
 pub use error::QueueError;
