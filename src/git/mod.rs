@@ -78,6 +78,7 @@ pub use merge::Probe;
 pub(crate) use merge::{Base, Merged};
 pub(crate) use merge_tree::{Conflict, in_tree};
 pub use own_moves::LogMark;
+pub(crate) use readers::Busy;
 pub(crate) use refs::Hold;
 pub use repository::{Engine, RefStore, Repository};
 pub(crate) use session::NewCommit;

@@ -1,4 +1,4 @@
-//! Who may still act on an index that has just been replaced.
+//! Who is at work on an index: who may still act on one that has just been replaced, and who has it locked.
 //!
 //! Git reads HEAD, then the index, and only then takes `index.lock`. One that read HEAD after its branch had moved, and the index
 //! before it followed, would commit what was there before: as long as the lock is held it gives up instead. So whoever
@@ -7,14 +7,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::checkout::Checkout;
 use crate::process::{Process, process};
 
 /// One that is older read HEAD before the branch moved, and loses the race for it.
 const YOUNG: Duration = Duration::from_secs(2);
+/// No index takes that long to write.
+const LONG: Duration = Duration::from_secs(5);
+/// As exactly as processes' ages are known.
+const SECOND: Duration = Duration::from_secs(1);
 /// How long one is waited for: after that it is at something else, an editor say.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -30,25 +35,63 @@ pub(super) fn wait_for_readers(place: &Path) {
     }
 }
 
+/// A git that has an index locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Busy {
+    pub(crate) lock: PathBuf,
+    pub(crate) pid: i32,
+    locked: Duration,
+}
+
+impl Busy {
+    /// Whether it is at more than writing an index.
+    pub(crate) fn is_long(&self) -> bool {
+        self.locked >= LONG
+    }
+}
+
+impl Checkout {
+    /// Who has its index locked: a git that was at work there when the lock was made. While an editor is open for a commit, git
+    /// has the lock and not its file.
+    pub(crate) fn busy(&self) -> Option<Busy> {
+        let lock = self.index().with_extension("lock");
+        let locked = SystemTime::now().duration_since(fs::metadata(&lock).ok()?.modified().ok()?).ok()?;
+        let place = fs::canonicalize(self.place()).ok()?;
+        let above = ancestors();
+        let is_older = |pid: i32| process(pid).is_some_and(|one| age(&one) + SECOND >= locked);
+        let pid = gits(&place).find(|pid| !above.contains(pid) && is_older(*pid))?;
+        Some(Busy { lock, pid, locked })
+    }
+}
+
 /// Gits at work there that have begun lately, but for those that have begun us, and those that another of us has begun.
 fn readers(place: &Path) -> Vec<i32> {
     let above = ancestors();
+    gits(place).filter(|pid| !above.contains(pid) && may_read(*pid, place)).collect()
+}
+
+/// Those at work among the files at `place`, but for those that another of us has begun.
+fn gits(place: &Path) -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| !above.contains(pid) && may_read(*pid, place)).collect()
+    pids.filter(|pid| is_git_at(*pid, place))
+}
+
+fn is_git_at(pid: i32, place: &Path) -> bool {
+    // Most are elsewhere.
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(place))
+        && process(pid).is_some_and(|one| one.name == "git" && !one.zombie && !is_begun_by_us(&one))
 }
 
 fn may_read(pid: i32, place: &Path) -> bool {
-    // Most are elsewhere.
-    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(place))
-        && process(pid).is_some_and(|one| one.name == "git" && !one.zombie && is_young(&one) && !is_begun_by_us(&one))
+    is_git_at(pid, place) && process(pid).is_some_and(|one| age(&one) <= YOUNG)
 }
 
-fn is_young(one: &Process) -> bool {
+fn age(one: &Process) -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let now = Duration::new(now.tv_sec.unsigned_abs(), 0);
     let second = rustix::param::clock_ticks_per_second();
-    now.saturating_sub(Duration::from_secs(one.started / second)) <= YOUNG
+    now.saturating_sub(Duration::from_secs(one.started / second))
 }
 
 fn is_begun_by_us(one: &Process) -> bool {

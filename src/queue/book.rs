@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::behind::Behind;
 use super::entry::{Entry, EntryState, EntryView};
 use super::record::{Intent, Record};
 use crate::names::{BranchRef, EntryId};
@@ -37,6 +38,7 @@ pub(crate) struct Book {
     standings: BTreeMap<u64, Standing>,
     keys: BTreeMap<String, u64>,
     intents: BTreeMap<BranchRef, Intent>,
+    behind: BTreeMap<(BranchRef, String), Behind>,
 }
 
 impl Book {
@@ -58,6 +60,13 @@ impl Book {
             Record::Failed { entry, reason } => self.set(entry, EntryState::Failed { reason }),
             Record::Requeued { entry } => self.set(entry, EntryState::Queued),
             Record::Dropped { entry } => self.set(entry, EntryState::Dropped),
+            // The first of several: nothing that landed since is there either.
+            Record::Behind(behind) => {
+                self.behind.entry((behind.target.clone(), behind.checkout.clone())).or_insert(behind);
+            }
+            Record::Followed { target, checkout } => {
+                self.behind.remove(&(target, checkout));
+            }
         }
     }
 
@@ -117,6 +126,11 @@ impl Book {
 
     pub(crate) fn intent(&self, target: &BranchRef) -> Option<&Intent> {
         self.intents.get(target)
+    }
+
+    /// The checkouts of `target` that landings have left behind.
+    pub(crate) fn behind(&self, target: &BranchRef) -> Vec<Behind> {
+        self.behind.values().filter(|one| one.target == *target).cloned().collect()
     }
 
     /// Whether a ref may be moving for this entry.

@@ -3,14 +3,13 @@
 //! Whoever commits in one between the move of the branch and the bringing along would have the files of before, and undo the
 //! landing: so their indexes are held before the branch moves. Knows nothing of what lands.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::QueueError;
 use super::record::Intent;
 use super::register::Queue;
-use crate::git::{Along, Begun, Checkout, Desk, HeldCheckout, IndexNow, bring_along_command, let_go_of_index};
+use crate::git::{Along, Begun, Busy, Checkout, Desk, HeldCheckout, IndexNow, let_go_of_index};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -30,11 +29,18 @@ pub(super) struct Held {
     pub(super) checkouts: Vec<HeldCheckout>,
     /// Whether that took its time: whoever had one of them may have edited files, too.
     pub(super) has_waited: bool,
+    /// An index that a living git has locked for long.
+    pub(super) busy: Option<Busy>,
 }
 
 impl Checkouts {
     pub(super) fn all(&self) -> &[Checkout] {
         &self.all
+    }
+
+    /// A git that has had the index of one of them locked for long: it has an editor open, most likely.
+    pub(super) fn busy(&self) -> Option<Busy> {
+        self.all.iter().filter_map(Checkout::busy).find(Busy::is_long)
     }
 
     /// Whether nobody has come, gone or staged anything since `then`.
@@ -52,21 +58,26 @@ impl Queue {
         Ok(Checkouts { all, indexes })
     }
 
-    /// Holds the index of each. One that somebody has for long is left out: whoever it is has read the branch already, and
-    /// loses the race for it.
+    /// Holds the index of each. One whose lock nobody seems to need any more is left out. Where a git is at work, with an editor
+    /// open for its commit, say, the branch must not move: that commit would fail, and the one after it undo what landed.
     pub(super) fn hold(&self, target: &BranchRef, checkouts: &Checkouts, lock: &FileLock) -> Held {
-        let (folder, until, has_waited) = (self.desk(target), Instant::now() + INDEX_WAIT, Cell::new(false));
+        let (folder, begun) = (self.desk(target), Instant::now());
         let desk = Desk { folder: &folder, held: lock };
-        let patiently = |checkout| loop {
-            match HeldCheckout::take(checkout, desk) {
-                Err(error) if error.is_transient() && Instant::now() < until => {
-                    has_waited.set(true);
-                    std::thread::sleep(INDEX_LOOK);
+        let mut held = Held { checkouts: Vec::new(), has_waited: false, busy: None };
+        for checkout in &checkouts.all {
+            while let Err(error) = HeldCheckout::take(checkout, desk).map(|ours| held.checkouts.push(ours)) {
+                held.has_waited = true;
+                let is_new = begun.elapsed() < INDEX_WAIT;
+                let busy = if is_new { None } else { checkout.busy() };
+                let goes_on = error.is_transient() && (is_new || busy.as_ref().is_some_and(|busy| !busy.is_long()));
+                if !goes_on {
+                    held.busy = held.busy.or(busy);
+                    break;
                 }
-                other => return other.ok(),
+                std::thread::sleep(INDEX_LOOK);
             }
-        };
-        Held { checkouts: checkouts.all.iter().filter_map(patiently).collect(), has_waited: has_waited.get() }
+        }
+        held
     }
 
     /// Locks of ours that a killed landing on `target` left on checkouts: also on those that are on another branch by now.
@@ -119,8 +130,7 @@ impl Queue {
                     std::thread::sleep(delay);
                     continue;
                 }
-                let command = bring_along_command(checkout, &intent.old, &intent.new);
-                warnings.push(format!("{checkout} could not be brought along: {error}; run: {command}"));
+                warnings.extend(self.left_behind(checkout, intent, &error));
                 break;
             }
         }

@@ -6,7 +6,7 @@ use super::candidate::Clash;
 use super::entry::Entry;
 use super::message;
 use crate::event::{Deferral, DeferralReason, Rival};
-use crate::git::{GitError, Session, in_tree, shown};
+use crate::git::{Busy, GitError, Session, in_tree, shown};
 use crate::names::CommitId;
 
 /// What all deferrals of an entry share; the rescue ref and its commands come with [`held_by`].
@@ -57,6 +57,14 @@ pub(super) fn conflict(session: &Session, entry: &Entry, clash: &Clash, attempts
 pub(super) fn dirty(entry: &Entry, ours: &CommitId, paths: Vec<String>, attempts: u32) -> Deferral {
     let eligible_when = format!("{} is committed, moved away or undone in the checkout", listed(&paths));
     Deferral { ours: Some(ours.clone()), paths, eligible_when, ..plain(entry, DeferralReason::DirtyTarget, attempts) }
+}
+
+/// A git of the user's has the index of a checkout locked.
+pub(super) fn busy(entry: &Entry, ours: &CommitId, busy: &Busy, attempts: u32) -> Deferral {
+    let lock = busy.lock.display().to_string();
+    let eligible_when = format!("git, which is at work there as process {}, lets go of {lock}", busy.pid);
+    let deferral = plain(entry, DeferralReason::DirtyTarget, attempts);
+    Deferral { ours: Some(ours.clone()), paths: vec![lock], eligible_when, ..deferral }
 }
 
 /// A person said no.

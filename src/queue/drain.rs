@@ -15,7 +15,7 @@ use super::register::Queue;
 use super::settle::stays;
 use super::{QueueError, deferral};
 use crate::event::DeferralReason;
-use crate::git::{Begun, Identity, Move, Session, Swap, Turn};
+use crate::git::{Begun, Busy, Identity, Move, Session, Swap, Turn};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -227,9 +227,15 @@ impl Drain<'_> {
             self.finish(&[], group.turns)?;
             return Ok(Round::Again);
         }
+        if let Some(busy) = checkouts.busy() {
+            return self.wait_for(&busy, group);
+        }
         group.session.persist(&group.old, &group.new).map_err(QueueError::from)?;
         lock.check().map_err(QueueError::from)?;
         let held = self.queue.hold(self.target, &checkouts, lock);
+        if let Some(busy) = &held.busy {
+            return self.wait_for(busy, group);
+        }
         // Before they were held somebody may have come, or staged what is in the way.
         let now = self.queue.checkouts_of(self.target)?;
         let may_differ = held.has_waited || !now.are_as(&checkouts);
@@ -243,6 +249,12 @@ impl Drain<'_> {
         }
         self.warn(self.queue.bring_along(&group.intent(self.target), Begun::No, lock, held.checkouts));
         self.finish(&group.steps, group.turns)?;
+        Ok(Round::Again)
+    }
+
+    /// In a later drain.
+    fn wait_for(&mut self, busy: &Busy, group: Group) -> Result<Round, Fault> {
+        self.finish(&[], group.waiting_for(busy))?;
         Ok(Round::Again)
     }
 

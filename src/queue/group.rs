@@ -11,7 +11,7 @@ use super::record::{Intent, Step};
 use super::whole::{Whole, Wholes};
 use super::{QueueError, deferral};
 use crate::event::Deferral;
-use crate::git::{Checkout, Identity, Session, obstacles, shown};
+use crate::git::{Busy, Checkout, Identity, Session, obstacles, shown};
 use crate::names::{BranchRef, CommitId};
 
 /// So many bytes made in memory are enough for one group; what is left over is the next one's.
@@ -64,6 +64,18 @@ impl Group {
     pub(super) fn intent(&self, target: &BranchRef) -> Intent {
         let (old, new) = (self.old.clone(), self.new.clone());
         Intent { target: target.clone(), old, new, steps: self.steps.clone() }
+    }
+
+    /// What comes of it where somebody is at work in a checkout of the target: what would land waits for that.
+    pub(super) fn waiting_for(self, busy: &Busy) -> Vec<(Candidate, Landing)> {
+        let waits = |(candidate, landing): (Candidate, Landing)| match landing {
+            Landing::Landed { .. } => {
+                let deferral = deferral::busy(&candidate.entry, &self.old, busy, candidate.attempts + 1);
+                (candidate, Landing::Deferred(Box::new(deferral)))
+            }
+            other => (candidate, other),
+        };
+        self.turns.into_iter().map(waits).collect()
     }
 }
 

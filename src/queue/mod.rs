@@ -50,6 +50,7 @@
 //! ```
 
 mod ahead;
+mod behind;
 mod book;
 mod candidate;
 mod checkouts;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::behind::Behind;
 use super::entry::Entry;
 use crate::event::{Deferral, LandedBy};
 use crate::names::{BranchRef, CommitId, TreeId};
@@ -56,4 +57,8 @@ pub(crate) enum Record {
     Requeued { entry: u64 },
     /// A person ended it.
     Dropped { entry: u64 },
+    /// A checkout could not be brought along.
+    Behind(Behind),
+    /// It has followed since, or shows something else by now.
+    Followed { target: BranchRef, checkout: String },
 }

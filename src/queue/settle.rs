@@ -45,6 +45,7 @@ impl Queue {
         self.repo.clear_lock_of_turn(target)?;
         self.clear_lock_of_landing(target)?;
         let mut settled = self.judge(target, lock)?;
+        settled.warnings.extend(self.follow(target, lock).unwrap_or_else(|error| vec![error.to_string()]));
         settled.warnings.extend(self.clear_away(target).err().map(|error| stays(&error)));
         Ok(settled)
     }

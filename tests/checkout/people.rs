@@ -206,3 +206,76 @@ fn a_commit_that_read_the_index_before_it_followed_does_not_take_the_landing_bac
         assert_eq!(repo.subjects("main"), ["begin", "base", "theirs"], "{kind:?}");
     }
 }
+
+/// While the editor is open git has the index locked, and not the file of the lock. Had the branch moved, this commit would fail,
+/// and the next one take the landing back.
+#[test]
+fn what_lands_waits_for_a_person_who_writes_the_message_of_a_commit() {
+    for kind in [Kind::Ordinary, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        repo.write("mine", "1\n");
+        repo.commit("base");
+        repo.write("mine", "2\n");
+        let (opened, message) = (repo.home().join("opened"), repo.home().join("message"));
+        repo.shell(&format!("mkfifo '{}'", message.display()));
+        let editor = repo.home().join("editor");
+        let script = format!("#!/bin/sh\n: >'{}'\ncat '{}' >\"$1\"\n", opened.display(), message.display());
+        std::fs::write(&editor, script).unwrap();
+        repo.shell(&format!("chmod +x '{}'", editor.display()));
+        let mut person = repo.git_command(&["commit", "-q", "-a"]).env("GIT_EDITOR", &editor).spawn().unwrap();
+        until("the editor is open", || opened.exists());
+        let lock = repo.path(".git/index.lock").display().to_string();
+        let head = repo.candidate(&repo.tip(), "theirs", &[("x", Some("x\n"))]);
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        for _ in 0..2 {
+            let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]);
+            let holder = format!("process {}", person.id());
+            let all = said.json_lines();
+            assert!(all.iter().all(|line| line["state"] == "deferred"), "{kind:?}: {all:?}");
+            let listed = repo.wave(&["--json", "queue", "list"]).json_lines();
+            let deferral = listed[0].to_string();
+            assert!(deferral.contains("dirty-target") && deferral.contains(&lock), "{kind:?}: {deferral}");
+            assert!(deferral.contains(&holder), "{kind:?}: {deferral}");
+            assert_eq!(repo.subjects("main"), ["begin", "base"], "{kind:?}");
+        }
+        std::fs::write(&message, "by hand\n").unwrap();
+        assert!(person.wait().unwrap().success(), "{kind:?}: the commit fails");
+        assert_eq!(repo.process(), ("landed".to_owned(), vec![]), "{kind:?}");
+        assert_eq!(repo.subjects("main"), ["begin", "base", "by hand", "theirs"], "{kind:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{kind:?}");
+    }
+}
+
+/// Somebody's git was killed there, or a filter fails, or a folder cannot be written.
+#[test]
+fn a_checkout_that_was_left_behind_follows_as_soon_as_it_can() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let lock = repo.path(".git/index.lock");
+    let land = |ticket: &str| {
+        let head = repo.candidate(&repo.tip(), ticket, &[(ticket, Some("theirs\n"))]);
+        repo.wave(&["queue", "add", "--ticket", ticket, "--onto", "main", &head]).exits(0);
+        repo.wave(&["queue", "process", "--onto", "main"]).exits(0)
+    };
+    std::fs::write(&lock, "").unwrap();
+    for ticket in ["A", "B"] {
+        let said = land(ticket);
+        assert!(said.stderr.contains("git wave queue process"), "{ticket}: {}", said.stderr);
+    }
+    assert_eq!(repo.git(&["status", "--porcelain"]), "D  A\nD  B", "what the test is about");
+    std::fs::remove_file(&lock).unwrap();
+    let said = repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+    assert_eq!((repo.git(&["status", "--porcelain"]), said.stderr.as_str()), (String::new(), ""));
+    assert_eq!([repo.read("A"), repo.read("B")], ["theirs\n", "theirs\n"]);
+    // What its user makes of it after that is nobody's to heal.
+    repo.git(&["rm", "-q", "A"]);
+    repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "D  A");
+    repo.git(&["reset", "-q", "--hard"]);
+
+    std::fs::write(&lock, "").unwrap();
+    land("C");
+    std::fs::remove_file(&lock).unwrap();
+    repo.git(&["reset", "-q", "--soft", "main~3"]);
+    repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "A  A\nA  B", "the branch was moved back, and what is staged stays");
+}
