@@ -104,6 +104,22 @@ fn furnish(test: &TestRepo) {
 }
 
 #[test]
+fn what_need_not_be_there_in_a_sparse_worktree_is_taken_where_it_is() {
+    let bench = Bench::new(|test| {
+        furnish(test);
+        test.commit("all of it");
+        test.git(&["sparse-checkout", "set", "d0"]);
+    });
+    assert!(!bench.at.join("d1").exists(), "what the test is about");
+    bench.write("d1/e1/f1", "edited\n");
+    bench.write("d1/new", "new\n");
+    bench.write("d0/e0/f0", "edited\n");
+    bench.same_as_git("files outside of the choice");
+    let Snapshot::Made { files, .. } = bench.snapshot() else { panic!("nothing was taken") };
+    assert_eq!(files, 3);
+}
+
+#[test]
 fn every_single_kind_of_change_is_taken_as_git_takes_it() {
     type Change = (&'static str, fn(&Bench));
     let changes: [Change; 27] = [

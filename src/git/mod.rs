@@ -16,6 +16,7 @@ mod durable;
 mod emptied;
 mod engine;
 mod error;
+mod flags;
 mod found;
 mod half;
 mod hidden;

@@ -18,6 +18,7 @@ use std::path::Path;
 use git2::{DiffOptions, Oid};
 
 use super::conversion::Conversion;
+use super::flags::is_skipped;
 use super::place::{Head, Place};
 use super::plumbing::Plumbing;
 use super::tree_edit::{Edit, edit_tree};
@@ -28,8 +29,6 @@ const FILE: i32 = 0o100_644;
 const EXECUTABLE: i32 = 0o100_755;
 const SYMLINK: i32 = 0o120_000;
 const GITLINK: i32 = 0o160_000;
-/// In an index entry's extended flags: not to be looked for in the files (a sparse checkout).
-const SKIP_WORKTREE: u16 = 1 << 14;
 
 /// Who commits what a worker left uncommitted.
 #[derive(Clone, Debug)]
@@ -278,6 +277,13 @@ impl Taken<'_> {
         let edited = self.repo.diff_index_to_workdir(Some(&index), Some(&mut options())).map_err(during())?;
         let mut paths: BTreeMap<_, _> = paths_of(&staged).map(|path| (path, Seen::Staged)).collect();
         paths.extend(paths_of(&edited).map(|path| (path, Seen::OnDisk)));
+        // What need not be there in a sparse worktree, and is there all the same, git looks at.
+        if self.repository.is_sparse()? {
+            let skipped = index.iter().filter(is_skipped).map(|entry| entry.path);
+            let there =
+                skipped.filter(|path| fs::symlink_metadata(self.place.at.join(OsStr::from_bytes(path))).is_ok());
+            paths.extend(there.map(|path| (path, Seen::OnDisk)));
+        }
         // A conflict that was not settled: git too takes what is in the file.
         for conflict in index.conflicts().map_err(during())?.flatten() {
             let sides = [conflict.ancestor, conflict.our, conflict.their].into_iter().flatten();
@@ -379,9 +385,7 @@ impl Taken<'_> {
 /// A file that is not there was removed, unless it was never to be there.
 fn missing(in_index: Option<&git2::IndexEntry>) -> Edit {
     match in_index {
-        Some(entry) if entry.flags_extended & SKIP_WORKTREE != 0 => {
-            Edit::Put(entry.id, i32::try_from(entry.mode).unwrap_or(FILE))
-        }
+        Some(entry) if is_skipped(entry) => Edit::Put(entry.id, i32::try_from(entry.mode).unwrap_or(FILE)),
         _ => Edit::Remove,
     }
 }

@@ -11,10 +11,8 @@ use git2::IndexEntry;
 use super::Id;
 use super::checkout::Checkout;
 use super::differences::{Change, Differences, Item};
+use super::flags::{is_assumed, is_skipped};
 use super::staged::Heed;
-
-const ASSUME_UNCHANGED: u16 = 0x8000;
-const SKIP_WORKTREE: u16 = 0x4000;
 
 /// A checkout's index, as it was when it was opened.
 pub(super) struct Untouched {
@@ -57,8 +55,8 @@ impl Untouched {
     /// How git goes about the file at `path`.
     pub(super) fn heed(&self, path: &[u8]) -> Heed {
         match self.index.get_path(Path::new(std::ffi::OsStr::from_bytes(path)), 0) {
-            Some(entry) if entry.flags_extended & SKIP_WORKTREE != 0 => Heed::Skips,
-            Some(entry) if entry.flags & ASSUME_UNCHANGED != 0 => Heed::Assumes,
+            Some(entry) if is_skipped(&entry) => Heed::Skips,
+            Some(entry) if is_assumed(&entry) => Heed::Assumes,
             _ => Heed::Looks,
         }
     }
@@ -98,6 +96,6 @@ impl Untouched {
 
 /// Flags that make git look past a file are not for us to judge.
 fn is_of(entry: &IndexEntry, item: Item) -> bool {
-    let plain = entry.flags_extended == 0 && entry.flags & ASSUME_UNCHANGED == 0;
+    let plain = entry.flags_extended == 0 && !is_assumed(entry);
     plain && entry.mode == item.mode && Id::from_bytes(entry.id.as_bytes()) == Some(item.id)
 }

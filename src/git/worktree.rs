@@ -7,13 +7,14 @@
 //!
 //! Knows nothing of slots, tickets or runs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::flags::Marks;
 use super::place::{Head, Place, line};
 use super::program::Program;
 use super::{GitError, Repository};
@@ -62,15 +63,32 @@ impl Repository {
     pub fn reset_worktree(&self, at: &Path, name: &str, base: &CommitId, held: &FileLock) -> Result<(), GitError> {
         let place = self.place(at, name);
         place.check()?;
+        let is_sparse = self.is_sparse()?;
+        self.look_under_marks(&place, is_sparse)?;
         self.forget_what_was_begun(&place)?;
         place.write_head(base)?;
         let moved = self.differs(&place, base)?;
         let found = if moved { Found { changed: true, untracked: true } } else { self.look(&place)? };
-        if found.changed {
+        // Which files are to be there, git finds out anew only there.
+        if found.changed || is_sparse {
             self.read_tree(&place, base, held)?;
         }
         if found.untracked {
             self.in_worktree(&place).guarded_by(held)?.args(["clean", "-ffdq"]).run(&[0])?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that git looks at every file. A sparse worktree that is not as it was made, also by what is there though it need
+    /// not be, is not reset: git leaves that alone.
+    fn look_under_marks(&self, place: &Place<'_>, is_sparse: bool) -> Result<(), GitError> {
+        let marks = self.marks(place)?.unwrap_or(Marks { some_assumed: true, skipped: Vec::new() });
+        let is_there = |path: &Vec<u8>| fs::symlink_metadata(place.at.join(OsStr::from_bytes(path))).is_ok();
+        if is_sparse && (!self.has_our_choice(place) || marks.skipped.iter().any(is_there)) {
+            return Err(GitError::Worktree { at: place.at.to_owned(), what: "it shows other files".to_owned() });
+        }
+        if marks.some_assumed || !is_sparse && !marks.skipped.is_empty() {
+            remove_file(&place.index())?;
         }
         Ok(())
     }

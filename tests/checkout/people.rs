@@ -277,5 +277,9 @@ fn a_checkout_that_was_left_behind_follows_as_soon_as_it_can() {
     std::fs::remove_file(&lock).unwrap();
     repo.git(&["reset", "-q", "--soft", "main~3"]);
     repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
-    assert_eq!(repo.git(&["status", "--porcelain"]), "A  A\nA  B", "the branch was moved back, and what is staged stays");
+    assert_eq!(
+        repo.git(&["status", "--porcelain"]),
+        "A  A\nA  B",
+        "the branch was moved back, and what is staged stays"
+    );
 }

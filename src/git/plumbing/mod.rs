@@ -68,7 +68,7 @@ impl Plumbing {
     }
 
     /// Whether the main worktree is sparse; linked ones are made like it.
-    fn is_sparse(&self) -> Result<bool, GitError> {
+    pub(super) fn is_sparse(&self) -> Result<bool, GitError> {
         self.is_set("core.sparseCheckout")
     }
 
