@@ -3,8 +3,10 @@
 #[path = "run/again.rs"]
 mod again;
 mod common;
+#[path = "run/kept.rs"]
+mod kept;
 
-use common::{Said, TestRepo};
+use common::{Kind, Said, TestRepo};
 use serde_json::Value;
 
 /// A native backlog of `[[ticket]]` tables.

@@ -44,7 +44,7 @@ pub(crate) fn worktrees_at(config: &Config, context: &Context) -> Option<std::pa
 fn line(swept: &Swept) -> String {
     match swept {
         Swept::Removed { at } => format!("removed {}", at.display()),
-        Swept::Rescued { at, refname } => format!("removed {}; what was unsaved in it is at {refname}", at.display()),
+        Swept::Rescued { at, to } => format!("removed {}; what was unsaved in it is at {to}", at.display()),
         Swept::InUse { at } => format!("left {}: a run has it", at.display()),
         Swept::Left { at, why } => format!("left {}: {why}", at.display()),
     }

@@ -2,7 +2,7 @@
 //!
 //! By libgit2, opened on the common folder, with the worktree's files and index shown to it: nothing that a
 //! worker could have planted is executed. The tree is the one that `git add -A && git write-tree` would give. Two kinds
-//! of path are not taken, and named in a warning: an untracked repository inside the worktree, and what is
+//! of path are not taken, and told: an untracked repository inside the worktree, and what is
 //! neither file, symlink nor folder.
 //!
 //! Changes nothing of the worktree, its index or its HEAD. Knows nothing of slots or tickets.
@@ -19,6 +19,7 @@ use git2::{DiffOptions, Oid};
 
 use super::conversion::Conversion;
 use super::flags::is_skipped;
+use super::left_out::LeftOut;
 use super::place::{Head, Place};
 use super::plumbing::Plumbing;
 use super::tree_edit::{Edit, edit_tree};
@@ -49,7 +50,7 @@ pub enum Snapshot {
     /// No commits since the base, and nothing left uncommitted.
     Nothing {
         /// What was there and could not be taken.
-        warnings: Vec<String>,
+        left_out: Vec<LeftOut>,
     },
     /// A candidate.
     Made {
@@ -64,7 +65,7 @@ pub enum Snapshot {
         /// Whether a commit was made for it.
         committed: Committed,
         /// What was there and could not be taken.
-        warnings: Vec<String>,
+        left_out: Vec<LeftOut>,
     },
 }
 
@@ -91,10 +92,10 @@ impl Repository {
         let repo = self.open_showing(&place)?;
         let found = head_of(&repo, &place, base)?;
         let head = commit(&repo, &found)?;
-        let mut taken = Taken { repository: self, repo: &repo, place: &place, warnings: Vec::new() };
+        let mut taken = Taken { repository: self, repo: &repo, place: &place, left_out: Vec::new() };
         let changed = taken.changed(&head.tree().map_err(reading(&found))?)?;
         let edits = taken.edits(&changed)?;
-        let warnings = std::mem::take(&mut taken.warnings);
+        let left_out = std::mem::take(&mut taken.left_out);
         let tree = edit_tree(&repo, Some(&head.tree().map_err(reading(&found))?), &edits)?;
         let committed =
             if tree == head.tree_id() { Committed::Nothing } else { Committed::ForIt { paths: edits.len() } };
@@ -103,7 +104,7 @@ impl Repository {
             Committed::ForIt { .. } => commit_tree(&repo, tree, &head, by)?,
         };
         let new_head = if place.is_detached()? { grafted(&repo, base, new_head)? } else { new_head };
-        made(&repo, base, new_head, committed, warnings)
+        made(&repo, base, new_head, committed, left_out)
     }
 
     /// How many files of a worktree differ from `base`, committed or not. For heartbeats: it may run beside the worker.
@@ -216,7 +217,7 @@ fn made(
     base: &CommitId,
     head: Oid,
     committed: Committed,
-    warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
 ) -> Result<Snapshot, GitError> {
     let during = || GitError::during(format!("comparing {head} with {base}"));
     let given = oid(base)?;
@@ -226,7 +227,7 @@ fn made(
         Err(error) => return Err(during()(error)),
     };
     if start == head {
-        return Ok(Snapshot::Nothing { warnings });
+        return Ok(Snapshot::Nothing { left_out });
     }
     let mut walk = repo.revwalk().map_err(during())?;
     walk.push(head).and_then(|()| walk.hide(start)).map_err(during())?;
@@ -235,7 +236,7 @@ fn made(
     let (old, new) = (tree(start).map_err(during())?, tree(head).map_err(during())?);
     let files = repo.diff_tree_to_tree(Some(&old), Some(&new), None).map_err(during())?.deltas().len();
     let (base, head) = (CommitId::new(start.to_string()), CommitId::new(head.to_string()));
-    Ok(Snapshot::Made { base, head, commits, files, committed, warnings })
+    Ok(Snapshot::Made { base, head, commits, files, committed, left_out })
 }
 
 fn options() -> DiffOptions {
@@ -265,7 +266,7 @@ struct Taken<'a> {
     repository: &'a Repository,
     repo: &'a git2::Repository,
     place: &'a Place<'a>,
-    warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Taken<'_> {
@@ -332,7 +333,7 @@ impl Taken<'_> {
             return Ok(self.folder(path));
         }
         if !found.is_file() {
-            self.warn(path, "is neither a file nor a symlink, and was left out");
+            self.left_out.push(LeftOut::odd(path));
             return Ok(None);
         }
         let mode = self.mode(&found, in_index.as_ref());
@@ -343,14 +344,10 @@ impl Taken<'_> {
     /// path that ends in a slash is a repository of its own, which git would add as a link to nowhere.
     fn folder(&mut self, path: &[u8]) -> Option<Edit> {
         if path.ends_with(b"/") {
-            self.warn(path, "is a git repository of its own, and was left out");
+            self.left_out.push(LeftOut::repository(path));
             return None;
         }
         Some(Edit::Remove)
-    }
-
-    fn warn(&mut self, path: &[u8], what: &str) {
-        self.warnings.push(format!("{} {what}", String::from_utf8_lossy(path)));
     }
 
     /// Whether a folder above `relative` is a symlink now: what is behind it is not in the worktree.

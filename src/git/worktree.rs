@@ -19,7 +19,7 @@ use super::place::{Head, Place, line};
 use super::program::Program;
 use super::{GitError, Repository};
 use crate::names::CommitId;
-use crate::store::{FileLock, StoreError, private_dir, state_dir, state_folder};
+use crate::store::{FileLock, StoreError, move_whole, private_dir, state_dir, state_folder};
 
 /// How long others may be adding or removing worktrees.
 const ADD_WAIT: Duration = Duration::from_secs(120);
@@ -100,7 +100,7 @@ impl Repository {
         if present(at)? {
             private_dir(trash).map_err(store)?;
             let to = unused(trash, name);
-            fs::rename(at, &to).map_err(|e| GitError::io(at, e))?;
+            move_whole(at, &to).map_err(|e| GitError::io(at, e))?;
         }
         let admin = self.place(at, name).admin;
         if present(&admin)? {

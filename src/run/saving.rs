@@ -3,7 +3,7 @@
 //! Nothing that a worker made is deleted before one of these holds. Knows nothing of how the worker ran.
 
 use crate::event::AttemptOutcome;
-use crate::git::{GitError, Snapshot, SnapshotBy};
+use crate::git::{GitError, LeftOut, Snapshot, SnapshotBy};
 use crate::names::{BranchRef, CommitId};
 use crate::process::{Ended, How};
 use crate::queue::{Added, Change, NewEntry, QueueError};
@@ -29,19 +29,38 @@ impl Desk<'_> {
                 return self.unreadable(&error, Verdict { seconds, ..refused(&reason) });
             }
         };
-        let (made, warnings) = match snapshot {
-            Snapshot::Nothing { warnings } => {
-                let empty = Verdict { outcome: AttemptOutcome::Empty, ..interrupted(seconds) };
-                return self.settled(Verdict { warnings, ..empty });
-            }
-            Snapshot::Made { base, head, commits, files, warnings, .. } => {
-                (Made { base, head, commits, files }, warnings)
+        let warnings = self.left_out(&snapshot);
+        let mut verdict = match snapshot {
+            Snapshot::Nothing { left_out } => self.settled(self.nothing(seconds, &left_out)),
+            Snapshot::Made { base, head, commits, files, .. } => {
+                let made = Made { base, head, commits, files };
+                self.check(seconds).map_or_else(|| self.submit(seconds, made), |failed| self.set_aside(failed))
             }
         };
-        let mut verdict =
-            self.check(seconds).map_or_else(|| self.submit(seconds, made), |failed| self.set_aside(failed));
         verdict.warnings.extend(warnings);
         verdict
+    }
+
+    /// A ticket that changed nothing is done; one whose work is all in a repository inside the worktree has not landed it.
+    fn nothing(&self, seconds: f64, left_out: &[LeftOut]) -> Verdict {
+        let inside: Vec<String> = LeftOut::repositories(left_out).iter().map(|at| at.display().to_string()).collect();
+        if inside.is_empty() {
+            return Verdict { outcome: AttemptOutcome::Empty, ..interrupted(seconds) };
+        }
+        let reason = format!("it made nothing that can land but a git repository of its own: {}", inside.join(", "));
+        let feedback = format!("Attempt {} failed: {reason}\n", self.attempt.number);
+        let warnings = self.folder.write_feedback(&feedback).err().map(|error| error.to_string()).into_iter().collect();
+        Verdict { warnings, seconds, ..refused(&reason) }
+    }
+
+    /// Says what is no part of a snapshot. Repositories are put aside: the slot is cleaned before it is used again.
+    fn left_out(&self, snapshot: &Snapshot) -> Vec<String> {
+        let left_out = snapshot.left_out();
+        let aside = match self.shop.slots.put_repositories_aside(self.attempt.slot, left_out) {
+            Ok(aside) => aside.map(|at| format!("git repositories that it made are in {}", at.display())),
+            Err(error) => Some(format!("git repositories that it made could not be put aside: {error}")),
+        };
+        left_out.iter().map(LeftOut::to_string).chain(aside).collect()
     }
 
     /// The ticket's own check, on the worktree that holds exactly the candidate; `Some` if it did not pass.
@@ -109,12 +128,19 @@ impl Desk<'_> {
 
     /// Whatever an attempt leaves that will not be queued is held by a ref before its slot is used again.
     pub(super) fn set_aside(&self, verdict: Verdict) -> Verdict {
-        let held = patiently(GitError::is_transient, || match self.snapshot()? {
-            Snapshot::Nothing { .. } => Ok(()),
-            Snapshot::Made { head, .. } => self.hold(&head),
+        let held = patiently(GitError::is_transient, || {
+            let snapshot = self.snapshot()?;
+            if let Snapshot::Made { head, .. } = &snapshot {
+                self.hold(head)?;
+            }
+            Ok(snapshot)
         });
         match held {
-            Ok(()) => self.settled(verdict),
+            Ok(snapshot) => {
+                let mut verdict = verdict;
+                verdict.warnings.extend(self.left_out(&snapshot));
+                self.settled(verdict)
+            }
             Err(error) => self.unreadable(&error, verdict),
         }
     }

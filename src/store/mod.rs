@@ -25,5 +25,5 @@ pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
 pub use private::{private_dir, scratch_dir, state_dir, state_folder};
 pub use probe::{Probe, probe};
-pub(crate) use removal::remove_all;
+pub(crate) use removal::{move_whole, remove_all};
 pub(crate) use sealed::{read_sealed, write_sealed};

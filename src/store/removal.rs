@@ -20,6 +20,19 @@ pub(crate) fn remove_all(folder: &Path) -> Result<()> {
     removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
+/// Moves a folder to another place also where it may not be written itself, as a worker may have made it: what is in it would
+/// lose the name of the folder above.
+pub(crate) fn move_whole(folder: &Path, to: &Path) -> Result<()> {
+    match fs::rename(folder, to) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let mode = fs::symlink_metadata(folder)?.permissions().mode();
+            fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o700))?;
+            fs::rename(folder, to)
+        }
+        other => other,
+    }
+}
+
 fn open_up(folder: &Path) {
     let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

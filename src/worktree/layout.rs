@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::SlotError;
 use crate::git::Repository;
 use crate::names::{CommitId, SlotId};
-use crate::store::{FileLock, StoreError, private_dir, state_dir, state_folder};
+use crate::store::{FileLock, StoreError, move_whole, private_dir, state_dir, state_folder};
 
 /// In the folder of slots: the temporary folders of confined workers.
 pub(super) const TEMPORARY: &str = "tmp";
@@ -91,12 +91,30 @@ impl Layout {
         if files.all(|entry| entry.file_name() == ".git") {
             return Ok(None);
         }
+        let to = self.unused_aside(name)?;
+        move_whole(at, &to).map_err(SlotError::io(at))?;
+        Ok(Some(to))
+    }
+
+    /// Moves some folders of what is at `at` there, each where it was below; gives where they are now, if there are any.
+    pub(super) fn put_parts_aside(&self, at: &Path, name: &str, parts: &[&Path]) -> Result<Option<PathBuf>, SlotError> {
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let aside = self.unused_aside(name)?;
+        for part in parts {
+            let (from, to) = (at.join(part), aside.join(part));
+            fs::create_dir_all(to.parent().unwrap_or(&aside)).map_err(SlotError::io(&to))?;
+            move_whole(&from, &to).map_err(SlotError::io(&from))?;
+        }
+        Ok(Some(aside))
+    }
+
+    fn unused_aside(&self, name: &str) -> Result<PathBuf, SlotError> {
         let folder = self.folder.join("aside");
         private_dir(&folder)?;
         let to = (1u32..).map(|n| folder.join(format!("{name}.{n}"))).find(|path| fs::symlink_metadata(path).is_err());
-        let to = to.expect("the numbers do not end");
-        fs::rename(at, &to).map_err(SlotError::io(at))?;
-        Ok(Some(to))
+        Ok(to.expect("the numbers do not end"))
     }
 
     fn note(&self, slot: SlotId) -> PathBuf {

@@ -14,7 +14,7 @@ mod slots;
 mod sweep;
 
 pub use error::SlotError;
-pub use rescue::RESCUE;
+pub use rescue::{RESCUE, Rescued};
 pub use slots::{Keep, Slots};
 pub use sweep::{Swept, sweep};
 

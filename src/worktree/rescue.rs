@@ -1,11 +1,14 @@
-//! Unsaved work in a slot that nobody looks after any more is held by a ref, so that it can be deleted.
+//! Unsaved work in a slot that nobody looks after any more is held by a ref, so that it can be deleted; what no ref can hold, git
+//! repositories in the worktree, is put aside.
 //!
 //! Knows nothing of why the slot is free.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::SlotError;
-use crate::git::{Identity, Repository, Snapshot, SnapshotBy};
+use super::layout::Layout;
+use crate::git::{Identity, LeftOut, Repository, Snapshot, SnapshotBy};
 use crate::names::CommitId;
 
 /// Where rescued work is held: `refs/wave/rescue/<worktree>-<commit>`.
@@ -13,26 +16,54 @@ pub const RESCUE: &str = "refs/wave/rescue/";
 /// Every ref of ours: work that one of them holds already is safe.
 const OURS: &str = "refs/wave/";
 
-/// Holds what is in the worktree and held by nothing yet; gives the ref, if there was anything to hold.
+/// Where work is that was rescued.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rescued {
+    /// The ref that holds it.
+    pub refname: Option<String>,
+    /// The folder of what no ref can hold.
+    pub aside: Option<PathBuf>,
+}
+
+impl Rescued {
+    pub(super) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Rescued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let aside = self.aside.as_ref().map(|at| format!("{} (git repositories of its own)", at.display()));
+        let places: Vec<String> = self.refname.iter().cloned().chain(aside).collect();
+        f.write_str(&places.join(" and "))
+    }
+}
+
+/// Holds what is in the worktree and held by nothing yet.
 pub(super) fn rescue(
     repo: &Repository,
+    layout: &Layout,
     at: &Path,
     name: &str,
     base: Option<CommitId>,
-) -> Result<Option<String>, SlotError> {
+) -> Result<Rescued, SlotError> {
     repo.take_back(at, name)?;
     let known = base.filter(|base| repo.commit_info(base).is_ok());
     let base = match known {
         Some(base) => base,
         None => repo.worktree_head(at, name)?,
     };
-    let Snapshot::Made { head, .. } = repo.snapshot(at, name, &base, &by(repo, name))? else { return Ok(None) };
-    if is_held(repo, &head)? {
-        return Ok(None);
-    }
-    let refname = format!("{RESCUE}{name}-{}", head.short());
-    repo.hold_work(&refname, &head)?;
-    Ok(Some(refname))
+    let snapshot = repo.snapshot(at, name, &base, &by(repo, name))?;
+    let refname = match &snapshot {
+        Snapshot::Made { head, .. } if !is_held(repo, head)? => {
+            let refname = format!("{RESCUE}{name}-{}", head.short());
+            repo.hold_work(&refname, head)?;
+            Some(refname)
+        }
+        _ => None,
+    };
+    let aside = layout.put_parts_aside(at, name, &LeftOut::repositories(snapshot.left_out()))?;
+    Ok(Rescued { refname, aside })
 }
 
 /// Whether a ref of ours, or a branch, has a commit with the same files: a snapshot made twice differs only in its time.

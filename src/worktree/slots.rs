@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::layout::{Layout, TEMPORARY, Work, refuse_symlink};
 use super::rescue::rescue;
 use super::{SlotError, include};
-use crate::git::Repository;
+use crate::git::{LeftOut, Repository};
 use crate::names::{CommitId, SlotId};
 use crate::store::{FileLock, private_dir, remove_all};
 
@@ -127,6 +127,14 @@ impl Slots {
         self.layout.put_aside(&at, &self.slot(slot)?.name)
     }
 
+    /// Puts aside what is in a slot and can be no part of a snapshot, git repositories that the worker made; gives the folder where
+    /// they are, if there were any.
+    pub fn put_repositories_aside(&self, slot: SlotId, left_out: &[LeftOut]) -> Result<Option<PathBuf>, SlotError> {
+        let (at, name) = (self.path(slot), &self.slot(slot)?.name);
+        refuse_symlink(&at)?;
+        self.layout.put_parts_aside(&at, name, &LeftOut::repositories(left_out))
+    }
+
     /// Gives the slot's worktree a repository of its own, for a worker that is kept out of ours, and an empty temporary
     /// folder. Gives what that worker has to write to, the temporary folder last.
     pub fn lend(&self, slot: SlotId) -> Result<Vec<PathBuf>, SlotError> {
@@ -157,10 +165,11 @@ impl Slots {
         if !at.exists() {
             return Ok(());
         }
-        match rescue(&self.repo, at, name, base) {
-            Ok(None) => Ok(()),
-            Ok(Some(refname)) => {
-                self.warn(format!("{name} held unsaved work of an earlier run: it is at {refname}"));
+        match rescue(&self.repo, &self.layout, at, name, base) {
+            Ok(to) => {
+                if !to.is_nothing() {
+                    self.warn(format!("{name} held unsaved work of an earlier run: it is at {to}"));
+                }
                 Ok(())
             }
             // Half-made by a crash, or tampered with: there is nothing that could be read through git. Its files are

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::SlotError;
 use super::layout::{Layout, TEMPORARY, Work, slot_of};
-use super::rescue::rescue;
+use super::rescue::{Rescued, rescue};
 use super::slots::delete;
 use crate::git::Repository;
 
@@ -18,12 +18,12 @@ pub enum Swept {
         /// Where it was.
         at: PathBuf,
     },
-    /// It is gone; what was unsaved in it is held by a ref.
+    /// It is gone; what was unsaved in it is elsewhere.
     Rescued {
         /// Where it was.
         at: PathBuf,
-        /// The ref.
-        refname: String,
+        /// Where that is.
+        to: Rescued,
     },
     /// A live run has it.
     InUse {
@@ -59,11 +59,11 @@ fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Res
     let slot = slot_of(name).expect("the caller chose it by that");
     let Some(_lock) = layout.try_lock(slot)? else { return Ok(Swept::InUse { at }) };
     let held = match layout.work_in(slot) {
-        Work::Since(base) if at.exists() => rescue(repo, &at, name, base),
-        _ => Ok(None),
+        Work::Since(base) if at.exists() => rescue(repo, layout, &at, name, base),
+        _ => Ok(Rescued::default()),
     };
-    let refname = match held {
-        Ok(refname) => refname,
+    let to = match held {
+        Ok(to) => to,
         Err(error) => return Ok(Swept::Left { at, why: error.to_string() }),
     };
     layout.note_no_work(slot)?;
@@ -71,8 +71,5 @@ fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Res
     if let Err(error) = repo.remove_worktree(&at, name, &layout.trash()) {
         return Ok(Swept::Left { at, why: error.to_string() });
     }
-    Ok(match refname {
-        Some(refname) => Swept::Rescued { at, refname },
-        None => Swept::Removed { at },
-    })
+    Ok(if to.is_nothing() { Swept::Removed { at } } else { Swept::Rescued { at, to } })
 }

@@ -57,7 +57,8 @@ fn a_sweep_removes_dead_slots_holds_what_is_unsaved_and_spares_the_living() {
             break swept;
         }
     };
-    let [Swept::Rescued { refname, .. }, Swept::Removed { .. }] = &swept[..] else { panic!("{swept:?}") };
+    let [Swept::Rescued { to, .. }, Swept::Removed { .. }] = &swept[..] else { panic!("{swept:?}") };
+    let refname = to.refname.as_ref().unwrap();
     assert_eq!(test.git(&["show", &format!("{refname}:unsaved")]), "precious");
     assert!(!test.root().with_extension("wave").exists());
     assert_eq!(sweep(&repo, None).unwrap(), []);

@@ -14,7 +14,7 @@ use super::super::place::{Head, Place};
 use super::super::session::NewCommit;
 use super::super::snapshot::{Committed, Snapshot, SnapshotBy};
 use super::super::worktree::split_nul;
-use super::super::{CommitInfo, GitError, Signature, shown};
+use super::super::{CommitInfo, GitError, LeftOut, Signature};
 use super::view::View;
 use super::{Plumbing, line};
 use crate::names::{CommitId, TreeId};
@@ -36,7 +36,7 @@ impl Plumbing {
             (Committed::ForIt { paths }, self.store(&left_over(&taken.tree, head.id, by))?)
         };
         let new_head = if place.is_detached()? { self.grafted(base, new_head)? } else { new_head };
-        self.made(base, new_head, committed, taken.warnings)
+        self.made(base, new_head, committed, taken.left_out)
     }
 
     /// How many files differ from `base`, committed or not.
@@ -76,17 +76,17 @@ impl Plumbing {
         base: &CommitId,
         head: CommitId,
         committed: Committed,
-        warnings: Vec<String>,
+        left_out: Vec<LeftOut>,
     ) -> Result<Snapshot, GitError> {
         let start =
             self.merge_bases(base, std::slice::from_ref(&head))?.into_iter().next().unwrap_or_else(|| base.clone());
         if start == head {
-            return Ok(Snapshot::Nothing { warnings });
+            return Ok(Snapshot::Nothing { left_out });
         }
         let commits = self.count(&start, &head)?;
         let tree = |id| Ok::<_, GitError>(self.commit_info(id)?.tree);
         let files = self.differences(&tree(&start)?, &tree(&head)?)?.len();
-        Ok(Snapshot::Made { base: start, head, commits, files, committed, warnings })
+        Ok(Snapshot::Made { base: start, head, commits, files, committed, left_out })
     }
 }
 
@@ -103,7 +103,7 @@ fn left_over(tree: &TreeId, parent: CommitId, by: &SnapshotBy) -> NewCommit {
 
 struct Taken {
     tree: TreeId,
-    warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
 }
 
 /// Takes what is in a worktree.
@@ -112,13 +112,13 @@ struct Taking<'a> {
     place: &'a Place<'a>,
     /// Paths that are not added.
     without: Vec<Vec<u8>>,
-    warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
 }
 
 impl<'a> Taking<'a> {
     fn from(git: &Plumbing, place: &'a Place<'a>, base: &CommitId) -> Result<Self, GitError> {
         let view = View::of(&git.folder, place, "snapshot")?;
-        let mut taking = Self { view, place, without: Vec::new(), warnings: Vec::new() };
+        let mut taking = Self { view, place, without: Vec::new(), left_out: Vec::new() };
         let read = taking.view.take_index(place)? && taking.leave_submodules().is_ok();
         if !read {
             // In place of an index that cannot be read there is one that has the base's files.
@@ -140,7 +140,7 @@ impl<'a> Taking<'a> {
         git.args(["add", "-A", "--sparse", "--pathspec-from-file=-", "--pathspec-file-nul"]);
         git.input(pathspecs).run(&[0])?;
         let tree = TreeId::new(line(&self.view.git().args(["write-tree"]).run(&[0])?.stdout));
-        Ok(Taken { tree, warnings: self.warnings })
+        Ok(Taken { tree, left_out: self.left_out })
     }
 
     /// Submodules are taken as they are staged.
@@ -156,7 +156,7 @@ impl<'a> Taking<'a> {
     /// An untracked repository would be added as a link to nowhere. It is listed with a slash at its end, as nothing else is.
     fn leave_repositories(&mut self) -> Result<(), GitError> {
         for path in split_nul(&self.view.untracked()?).filter(|path| path.ends_with(b"/")) {
-            self.leave(path, "is a git repository of its own, and was left out");
+            self.leave(path, LeftOut::repository(path));
         }
         Ok(())
     }
@@ -168,14 +168,14 @@ impl<'a> Taking<'a> {
         for path in split_nul(&git.run(&[0])?.stdout) {
             let found = fs::symlink_metadata(self.place.at.join(OsStr::from_bytes(path)));
             if found.is_ok_and(|found| !found.is_file() && !found.is_symlink() && !found.is_dir()) {
-                self.leave(path, "is neither a file nor a symlink, and was left out");
+                self.leave(path, LeftOut::odd(path));
             }
         }
         Ok(())
     }
 
-    fn leave(&mut self, path: &[u8], what: &str) {
-        self.warnings.push(format!("{} {what}", shown(path)));
+    fn leave(&mut self, path: &[u8], what: LeftOut) {
+        self.left_out.push(what);
         self.without.push(path.strip_suffix(b"/").unwrap_or(path).to_vec());
     }
 }

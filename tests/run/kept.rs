@@ -1,0 +1,59 @@
+//! What a worker leaves that cannot land: it is kept, and harms no other ticket.
+
+use super::*;
+
+#[test]
+fn a_repository_that_a_worker_makes_is_put_aside_and_told() {
+    for kind in [Kind::Ordinary, Kind::Extension] {
+        let repo = TestRepo::of(kind);
+        let make = "git init -q deep/pkg; echo hours >deep/pkg/of-work";
+        let beside = "git clone -q \"$WAVE_ROOT\" vendor; cd vendor; echo x >x; git add x; \
+                      git -c user.name=a -c user.email=a@b commit -qm x; cd ..; echo b >b";
+        backlog(
+            &repo,
+            &[
+                ticket("ALONE", &[], make),
+                ticket("NEEDS", &["ALONE"], "echo n >n"),
+                ticket("BESIDE", &[], beside),
+                ticket("FAILS", &[], &format!("{make}; exit 1")),
+            ]
+            .concat(),
+        );
+        let said = run(&repo, &["-j", "1", "--max-attempts", "1"]).exits(1);
+        let report = events(&said);
+        let state = |id: &str| {
+            let tickets = report.last().unwrap()["report"]["tickets"].as_array().unwrap();
+            let found = tickets.iter().find(|ticket| ticket["id"] == id).unwrap();
+            found["state"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            ["ALONE", "NEEDS", "BESIDE", "FAILS"].map(state),
+            ["failed", "skipped", "landed", "failed"],
+            "{kind:?}: what is in a repository of its own has not landed"
+        );
+        let aside = repo.root().with_extension("wave").join("aside");
+        let found = repo.shell(&format!("cd '{}' && find . -name of-work -o -name x | sort", aside.display()));
+        assert_eq!(found, "./slot-1.1/deep/pkg/of-work\n./slot-1.2/vendor/x\n./slot-1.3/deep/pkg/of-work", "{kind:?}");
+        for at in ["slot-1.1", "slot-1.2", "slot-1.3"] {
+            let place = aside.join(at).display().to_string();
+            assert!(said.stdout.contains(&place), "{kind:?}: nothing says where {at} is: {}", said.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_worktree_that_a_worker_closed_is_made_anew_and_costs_nobody_an_attempt() {
+    let repo = TestRepo::new();
+    let close = "echo a >a; mkdir -p d/e; echo x >d/e/f; chmod 500 d/e d; chmod 555 .";
+    backlog(&repo, &[ticket("A", &[], close), ticket("B", &["A"], "echo b >b")].concat());
+    // Root may write everywhere.
+    let unprivileged = "[ \"$(id -u)\" != 0 ] || { chown -R 65534:65534 .. && as='setpriv --reuid=65534 --regid=65534 --clear-groups'; }";
+    let said = repo.try_shell(&format!("{unprivileged}; $as \"$WAVE\" run ../tickets.toml -j 1 --max-attempts 1"));
+    if said.stderr.contains("setpriv: not found") {
+        return eprintln!("SKIPPED: no setpriv, and root may write everywhere");
+    }
+    let said = said.exits(0);
+    assert!(said.stdout.contains("all 2 landed"), "{}", said.stdout);
+    let left = repo.try_shell("ls -d ../*.wave");
+    assert_eq!(left.stdout, "", "{}", left.stdout);
+}

@@ -1,0 +1,55 @@
+//! What a worker hid from git in its worktree, and which files that has.
+
+use super::*;
+
+#[test]
+fn what_a_worker_hid_from_git_is_not_hidden_from_the_next() {
+    for kind in [Kind::Ordinary, Kind::SplitIndex, Kind::Extension] {
+        let test = furnished_of(kind);
+        let (_repo, slots) = open(&test, 1);
+        let first = base(&test);
+        let at = slots.prepare(SlotId(1), &first).unwrap();
+        test.write("src/m1/f1.txt", "moved on\n");
+        let second = CommitId::new(test.commit("second"));
+        for base in [&first, &second, &second] {
+            for flag in ["--skip-worktree", "--assume-unchanged"] {
+                test.git_in(&at, &["update-index", flag, "src/m0/f0.txt", "src/m1/f1.txt", "run.sh"]);
+                std::fs::write(at.join("src/m0/f0.txt"), "the worker's\n").unwrap();
+                std::fs::remove_file(at.join("src/m1/f1.txt")).unwrap();
+                slots.prepare(SlotId(1), base).unwrap();
+                exactly(&test, &at, base);
+                let shown = std::fs::read_to_string(at.join("src/m0/f0.txt")).unwrap();
+                assert_eq!(shown, "file 0\n", "{kind:?} {flag}");
+                let marks = test.git_in(&at, &["ls-files", "-v"]);
+                assert!(marks.lines().all(|line| line.starts_with("H ")), "{kind:?} {flag}: {marks}");
+            }
+        }
+    }
+}
+
+#[test]
+fn which_files_a_sparse_worktree_has_is_the_users_choice_and_no_workers() {
+    for kind in [Kind::Ordinary, Kind::Extension] {
+        let test = furnished_of(kind);
+        test.git(&["sparse-checkout", "set", "src/m0", "src/m1"]);
+        let (_repo, slots) = open(&test, 1);
+        let base = base(&test);
+        let at = slots.prepare(SlotId(1), &base).unwrap();
+        let as_made = test.git_in(&at, &["ls-files", "-v"]);
+        for line in [
+            "git sparse-checkout set src/m2",
+            "git sparse-checkout disable",
+            "git update-index --skip-worktree src/m0/f0.txt; rm src/m0/f0.txt",
+            "git update-index --assume-unchanged src/m0/f0.txt; echo hidden >src/m0/f0.txt",
+            "mkdir -p src/m3; echo there >src/m3/f3.txt",
+        ] {
+            test.shell(&format!("cd '{}' && {line}", at.display()));
+            slots.prepare(SlotId(1), &base).unwrap();
+            exactly(&test, &at, &base);
+            assert_eq!(test.git_in(&at, &["ls-files", "-v"]), as_made, "{kind:?} {line}");
+            let shown = std::fs::read_to_string(at.join("src/m0/f0.txt")).unwrap();
+            assert_eq!(shown, "file 0\n", "{kind:?} {line}");
+            assert!(!at.join("src/m2").exists() && !at.join("src/m3").exists(), "{kind:?} {line}");
+        }
+    }
+}
