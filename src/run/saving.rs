@@ -30,7 +30,11 @@ impl Desk<'_> {
             }
         };
         let warnings = self.left_out(&snapshot);
+        let (slots, slot) = (&self.shop.slots, self.attempt.slot);
+        let unshared = self.shop.repo.unshared_submodules(&self.worktree, &slots.name(slot), &self.base);
+        let unshared = unshared.unwrap_or_default();
         let mut verdict = match snapshot {
+            _ if !unshared.is_empty() => self.keep_submodules(seconds, &unshared),
             Snapshot::Nothing { left_out } => self.settled(self.nothing(seconds, &left_out)),
             Snapshot::Made { base, head, commits, files, .. } => {
                 let made = Made { base, head, commits, files };
@@ -48,9 +52,28 @@ impl Desk<'_> {
             return Verdict { outcome: AttemptOutcome::Empty, ..interrupted(seconds) };
         }
         let reason = format!("it made nothing that can land but a git repository of its own: {}", inside.join(", "));
+        self.not_landed(seconds, &reason)
+    }
+
+    /// Commits that only the worktree's submodules have would be gone with it, and whoever has what landed could not get them.
+    fn keep_submodules(&self, seconds: f64, unshared: &[String]) -> Verdict {
+        let names = unshared.join(", ");
+        let reason =
+            format!("it committed in submodules and did not push: {names}; only its worktree has those commits");
+        let mut verdict = self.set_aside(self.not_landed(seconds, &reason));
+        verdict.warnings.push(match self.shop.slots.put_submodules_aside(self.attempt.slot) {
+            Ok(Some(at)) => format!("the repositories of its submodules are in {}", at.display()),
+            Ok(None) => format!("the repositories of its submodules are gone: {names}"),
+            Err(error) => format!("the repositories of its submodules could not be put aside: {error}"),
+        });
+        verdict
+    }
+
+    /// What it made cannot land, and the next attempt is told why.
+    fn not_landed(&self, seconds: f64, reason: &str) -> Verdict {
         let feedback = format!("Attempt {} failed: {reason}\n", self.attempt.number);
         let warnings = self.folder.write_feedback(&feedback).err().map(|error| error.to_string()).into_iter().collect();
-        Verdict { warnings, seconds, ..refused(&reason) }
+        Verdict { warnings, seconds, ..refused(reason) }
     }
 
     /// Says what is no part of a snapshot. Repositories are put aside: the slot is cleaned before it is used again.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::layout::{Layout, TEMPORARY, Work, refuse_symlink};
 use super::rescue::rescue;
 use super::{SlotError, include};
-use crate::git::{LeftOut, Repository};
+use crate::git::{LeftOut, Repository, end_their_worktrees};
 use crate::names::{CommitId, SlotId};
 use crate::store::{FileLock, private_dir, remove_all};
 
@@ -133,6 +133,17 @@ impl Slots {
         let (at, name) = (self.path(slot), &self.slot(slot)?.name);
         refuse_symlink(&at)?;
         self.layout.put_parts_aside(&at, name, &LeftOut::repositories(left_out))
+    }
+
+    /// Puts the repositories of a slot's submodules aside, and removes the worktree, which cannot be without them; gives the folder
+    /// where they are. What else is in the slot is saved.
+    pub fn put_submodules_aside(&self, slot: SlotId) -> Result<Option<PathBuf>, SlotError> {
+        let (at, name) = (self.path(slot), &self.slot(slot)?.name);
+        refuse_symlink(&at)?;
+        let aside = self.layout.put_aside(&self.repo.submodules_of(&at, name), name)?;
+        aside.iter().for_each(|aside| end_their_worktrees(aside));
+        self.repo.remove_worktree(&at, name, &self.layout.trash())?;
+        Ok(aside)
     }
 
     /// Gives the slot's worktree a repository of its own, for a worker that is kept out of ours, and an empty temporary

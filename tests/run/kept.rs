@@ -57,3 +57,43 @@ fn a_worktree_that_a_worker_closed_is_made_anew_and_costs_nobody_an_attempt() {
     let left = repo.try_shell("ls -d ../*.wave");
     assert_eq!(left.stdout, "", "{}", left.stdout);
 }
+
+#[test]
+fn commits_that_only_a_worktrees_submodule_has_do_not_land_and_are_kept() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let lib = repo.home().join("lib");
+    std::fs::create_dir(&lib).unwrap();
+    repo.git_in(&lib, &["init", "-q", "-b", "main"]);
+    std::fs::write(lib.join("f"), "1\n").unwrap();
+    repo.git_in(&lib, &["add", "f"]);
+    repo.git_in(&lib, &["commit", "-q", "-m", "lib"]);
+    repo.git(&["config", "--global", "protocol.file.allow", "always"]);
+    repo.git(&["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
+    repo.commit("with a submodule");
+    let enter = "git submodule --quiet update --init && cd lib &&";
+    let work = "git switch -q -c fix && echo 2 >f && git commit -q -a -m fix";
+    backlog(
+        &repo,
+        &[
+            ticket("KEEPS", &[], &format!("{enter} {work} && cd .. && git add lib")),
+            ticket("FORGETS", &[], &format!("{enter} {work}")),
+            ticket("PUSHES", &[], &format!("{enter} {work} && git push -q origin fix && cd .. && git add lib")),
+            ticket("READS", &[], &format!("{enter} cd .. && echo r >r")),
+        ]
+        .concat(),
+    );
+    let said = run(&repo, &["-j", "1", "--max-attempts", "1"]).exits(1);
+    let report = events(&said);
+    let tickets = report.last().unwrap()["report"]["tickets"].as_array().unwrap();
+    let states: Vec<&str> = tickets.iter().map(|ticket| ticket["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["failed", "failed", "landed", "landed"], "{}", said.stdout);
+    let landed = repo.git(&["rev-parse", "main:lib"]);
+    assert_eq!(repo.git_in(&lib, &["rev-parse", "fix"]), landed, "the remote has what landed");
+    let aside = repo.root().with_extension("wave").join("aside");
+    for at in ["slot-1.1", "slot-1.2"] {
+        let kept = aside.join(at);
+        assert!(said.stdout.contains(&kept.display().to_string()), "nothing says where {at} is: {}", said.stdout);
+        repo.git_in(&lib, &["fetch", "-q", kept.join("lib").to_str().unwrap(), "fix"]);
+        assert_eq!(repo.git_in(&lib, &["log", "-1", "--format=%s", "FETCH_HEAD"]), "fix");
+    }
+}
