@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
+#[path = "queue/keys.rs"]
+mod keys;
 #[path = "queue/refused.rs"]
 mod refused;
 

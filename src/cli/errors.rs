@@ -57,6 +57,7 @@ impl From<QueueError> for CliError {
             QueueError::Git(error) => error.into(),
             QueueError::Store(error) => error.into(),
             QueueError::Landing { .. } => Self::refused(usage.message).hint("wait for `git wave queue process` to end"),
+            QueueError::KeyTaken { .. } => usage.hint("give it a key of its own"),
             QueueError::MissingTarget { nearest: Some(branch), .. } => usage.hint(format!("did you mean {branch}?")),
             QueueError::NoEntry { nearest: Some(entry), .. } => usage.hint(format!("did you mean {entry}?")),
             _ => usage,

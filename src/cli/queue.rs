@@ -15,7 +15,7 @@ use crate::git::{GitError, Repository};
 use crate::names::{BranchRef, EntryId, TicketId};
 use crate::plan::Priority;
 use crate::queue::{
-    Change, EntryState, EntryView, Landing, NewEntry, Outcome, Processing, Queue, QueueError, Strategy, Told,
+    Added, Change, EntryState, EntryView, Landing, NewEntry, Outcome, Processing, Queue, QueueError, Strategy, Told,
 };
 use crate::report::inert;
 use crate::run::is_ignored;
@@ -68,7 +68,7 @@ struct Add {
     /// How it lands: squash, rebase, merge
     #[arg(long, default_value = "squash")]
     strategy: Strategy,
-    /// Adding twice with one key gives the first entry back
+    /// Adding twice with one key gives the first entry back, wherever it stands; after a drop it makes another
     #[arg(long)]
     key: Option<String>,
     /// The candidate's last commit
@@ -126,7 +126,7 @@ fn add(args: &Add, repo: &Repository, queue: &Queue, face: &Face) -> Result<Exit
         run: None,
         base: args.base.as_deref().map(|rev| resolve(repo, rev)).transpose()?,
         head: resolve(repo, &args.commit)?,
-        target: target.clone(),
+        target,
         message: args.message.clone(),
         priority: args.priority,
         strategy: args.strategy,
@@ -135,10 +135,34 @@ fn add(args: &Add, repo: &Repository, queue: &Queue, face: &Face) -> Result<Exit
     if face.json() {
         face.document(&added)?;
     } else {
-        let ticket = inert(added.ticket.as_str());
-        face.say(&format!("{} {ticket} queued for {}, position {}", added.entry, target.branch(), added.position));
+        face.say(&added_line(&added));
     }
     Ok(Exit::Done)
+}
+
+fn added_line(added: &Added) -> String {
+    let (entry, branch) = (&added.entry, added.target.branch());
+    let name = format!("{entry} {}", inert(added.ticket.as_str()));
+    match added.position {
+        Some(position) => format!("{name} queued for {branch}, position {position}"),
+        None => {
+            let way_on = if added.state.is_ended() { "" } else { "; `git wave queue retry` gives it another turn" };
+            format!("{name} {}{way_on}", standing(&added.state, &added.target))
+        }
+    }
+}
+
+/// Where an entry stands, as the end of a sentence that began with its name.
+fn standing(state: &EntryState, target: &BranchRef) -> String {
+    let branch = target.branch();
+    match state {
+        EntryState::Queued => format!("is queued for {branch}"),
+        EntryState::Landed { commit, .. } => format!("has landed on {branch} as {}", commit.short()),
+        EntryState::Empty => format!("is empty: it changed nothing on {branch}"),
+        EntryState::Deferred(deferral) => format!("is deferred, {}", inert(&deferral.summary())),
+        EntryState::Failed { reason } => format!("has failed: {}", inert(reason)),
+        EntryState::Dropped => "was dropped".to_owned(),
+    }
 }
 
 /// What a person typed is a matter of usage.

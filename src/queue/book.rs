@@ -72,7 +72,7 @@ impl Book {
 
     fn add(&mut self, entry: Entry) {
         if let Some(key) = &entry.key {
-            self.keys.entry(key.clone()).or_insert(entry.number);
+            self.keys.insert(key.clone(), entry.number);
         }
         self.standings.insert(entry.number, Standing { entry, state: EntryState::Queued });
     }
@@ -91,8 +91,10 @@ impl Book {
         self.standings.keys().next_back().map_or(1, |last| last + 1)
     }
 
+    /// What a key stands for: the last entry that came with it, unless a person dropped that.
     pub(crate) fn by_key(&self, key: &str) -> Option<&Standing> {
-        self.keys.get(key).and_then(|number| self.standings.get(number))
+        let last = self.keys.get(key).and_then(|number| self.standings.get(number));
+        last.filter(|one| one.state != EntryState::Dropped)
     }
 
     pub(crate) fn by_number(&self, number: u64) -> Option<&Standing> {

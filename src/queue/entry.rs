@@ -71,7 +71,7 @@ pub enum Change {
 /// A candidate to be added.
 #[derive(Clone, Debug)]
 pub struct NewEntry {
-    /// Adding twice with one key gives the first entry back.
+    /// Adding twice with one key gives the first entry back, until that is dropped: then the key makes another.
     pub key: Option<String>,
     /// The ticket it answers.
     pub ticket: TicketId,
@@ -113,17 +113,42 @@ impl NewEntry {
             change: Change::default(),
         }
     }
+
+    pub(crate) fn claim(&self) -> Claim {
+        Claim { ticket: self.ticket.clone(), head: self.head.clone(), target: self.target.clone() }
+    }
 }
 
-/// What adding came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// What adding came to: an entry that waits now, or the one that its key stands for, wherever that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
     /// The entry.
     pub entry: EntryId,
     /// Its ticket.
     pub ticket: TicketId,
-    /// Entries of its target that land before it, plus one.
-    pub position: usize,
+    /// The branch to land on.
+    pub target: BranchRef,
+    /// Where it stands.
+    pub state: EntryState,
+    /// Entries of its target that land before it, plus one; none where it does not wait.
+    pub position: Option<usize>,
+}
+
+/// What a key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The candidate's last commit.
+    pub head: CommitId,
+    /// The branch to land on.
+    pub target: BranchRef,
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} for {}", self.head.short(), self.ticket, self.target.branch())
+    }
 }
 
 /// A candidate in the queue.
@@ -169,6 +194,10 @@ impl Entry {
     #[must_use]
     pub fn id(&self) -> EntryId {
         id_of(self.number)
+    }
+
+    pub(crate) fn claim(&self) -> Claim {
+        Claim { ticket: self.ticket.clone(), head: self.head.clone(), target: self.target.clone() }
     }
 
     /// Whether its landing has the candidate's own commits as ancestors.

@@ -4,6 +4,7 @@
 
 use thiserror::Error;
 
+use super::entry::Claim;
 use crate::git::GitError;
 use crate::names::{BranchRef, CommitId, EntryId};
 use crate::store::StoreError;
@@ -48,6 +49,18 @@ pub enum QueueError {
     BadTicket {
         /// What is wrong with it.
         what: String,
+    },
+    /// The key stands for another candidate.
+    #[error("the key {key} stands for {entry}, which is {stands_for}, and not {asked}")]
+    KeyTaken {
+        /// The key.
+        key: String,
+        /// The entry that came with it.
+        entry: EntryId,
+        /// What that is.
+        stands_for: Box<Claim>,
+        /// What was to be added.
+        asked: Box<Claim>,
     },
     /// No entry of that id.
     #[error("no entry {asked}")]

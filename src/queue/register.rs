@@ -49,7 +49,8 @@ impl Queue {
         Ok(Self { repo: repo.clone(), folder, read: Mutex::default() })
     }
 
-    /// Adds a candidate. When this returns, neither the entry nor its commits can be lost.
+    /// Adds a candidate. When this returns, neither the entry nor its commits can be lost. With a key that stands for an
+    /// entry it adds nothing and tells where that is.
     pub fn add(&self, mut new: NewEntry) -> Result<Added, QueueError> {
         message::check(&new.ticket)?;
         new.target = self.repo.branch_behind(&new.target)?;
@@ -62,11 +63,12 @@ impl Queue {
         self.repo.sync_objects()?;
         self.change(|book| {
             if let Some(first) = new.key.as_deref().and_then(|key| book.by_key(key)) {
-                return Ok((Vec::new(), added(book, &first.entry)));
+                same(&first.entry, &new)?;
+                return Ok((Vec::new(), added(book, &first.entry, &first.state)));
             }
             let entry = entry_of(new, base, book.next());
             self.repo.hold_durably(&entry.keep_ref(), &entry.head)?;
-            let added = added(book, &entry);
+            let added = added(book, &entry, &EntryState::Queued);
             Ok((vec![Record::Added { entry: Box::new(entry) }], added))
         })
     }
@@ -335,9 +337,21 @@ fn land_id(head: &CommitId, number: u64) -> String {
     format!("{:016x}{:016x}", part(), part())
 }
 
-fn added(book: &Book, entry: &Entry) -> Added {
-    let before = book.queued(&entry.target).iter().filter(|other| other.order() < entry.order()).count();
-    Added { entry: entry.id(), ticket: entry.ticket.clone(), position: before + 1 }
+fn added(book: &Book, entry: &Entry, state: &EntryState) -> Added {
+    let before = || book.queued(&entry.target).iter().filter(|other| other.order() < entry.order()).count();
+    let position = (*state == EntryState::Queued).then(|| before() + 1);
+    let (ticket, target) = (entry.ticket.clone(), entry.target.clone());
+    Added { entry: entry.id(), ticket, target, state: state.clone(), position }
+}
+
+/// One key, one candidate: another must not be taken for landed, or for queued.
+fn same(first: &Entry, new: &NewEntry) -> Result<(), QueueError> {
+    let (stands_for, asked) = (first.claim(), new.claim());
+    if stands_for == asked {
+        return Ok(());
+    }
+    let key = first.key.clone().unwrap_or_default();
+    Err(QueueError::KeyTaken { key, entry: first.id(), stands_for: Box::new(stands_for), asked: Box::new(asked) })
 }
 
 fn find<'a>(book: &'a Book, id: &EntryId) -> Result<&'a Standing, QueueError> {

@@ -5,7 +5,7 @@
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::entry::{EntryState, EntryView};
+use super::entry::{Added, EntryState, EntryView};
 use super::landing::{Landing, Outcome};
 use crate::event::{Deferral, LandedBy};
 use crate::names::{CommitId, EntryId, TicketId, TreeId};
@@ -75,5 +75,22 @@ impl Serialize for EntryView {
             }
         };
         shape.write(&self.entry, &self.ticket, out)
+    }
+}
+
+impl Serialize for Added {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let commit = match &self.state {
+            EntryState::Landed { commit, .. } => Some(commit),
+            _ => None,
+        };
+        let mut object = out.serialize_struct("added", 6)?;
+        object.serialize_field("entry", &self.entry)?;
+        object.serialize_field("ticket", &self.ticket)?;
+        object.serialize_field("target", &self.target)?;
+        object.serialize_field("position", &self.position)?;
+        object.serialize_field("state", self.state.as_str())?;
+        object.serialize_field("commit", &commit)?;
+        object.end()
     }
 }

@@ -308,7 +308,9 @@ impl Dispatcher {
             AttemptOutcome::Candidate { .. } => {
                 let added = verdict.added.expect("BUG: a candidate was made and not queued");
                 self.queued.insert(added.entry.clone(), ticket);
-                self.record(Event::TicketQueued { ticket: id, entry: added.entry, position: added.position })?;
+                // Where another gave it its turn meanwhile, nobody is before it.
+                let position = added.position.unwrap_or(1);
+                self.record(Event::TicketQueued { ticket: id, entry: added.entry, position })?;
                 self.wake_landing();
                 self.one_at_a_time(0)?;
                 self.step(Happening::Made { ticket })

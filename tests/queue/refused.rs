@@ -1,4 +1,4 @@
-//! What the queue refuses, and odd ids and keys that it does not.
+//! What the queue refuses, and odd ids that it does not.
 
 use super::*;
 
@@ -43,18 +43,6 @@ fn a_ticket_id_of_any_text_lands_and_forges_nothing() {
     assert_eq!(lands.lines().filter(|line| !line.is_empty()).count(), 7);
     assert!(!lands.contains("forged"));
     repo.assert_tidy();
-}
-
-#[test]
-fn a_key_added_twice_gives_the_first_entry_back() {
-    let repo = TestRepo::new();
-    let base = repo.git(&["rev-parse", "main"]);
-    let head = repo.candidate(&base, "x", &[("x", Some("x"))]);
-    let args = ["--json", "queue", "add", "--ticket", "T", "--key", "run1/T/1", head.as_str()];
-    assert_eq!(repo.wave(&args).exits(0).json()["entry"], "e1");
-    repo.process(0);
-    assert_eq!(repo.wave(&args).exits(0).json()["entry"], "e1");
-    assert_eq!(repo.process(0), Vec::<Value>::new());
 }
 
 #[test]
