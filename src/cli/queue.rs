@@ -323,6 +323,7 @@ fn named(names: &[String], queue: &Queue) -> Result<Vec<EntryId>, CliError> {
         let before = which.len();
         which.extend(by_id.chain(by_ticket).map(|view| view.entry.clone()));
         if which.len() == before {
+            ended(name, &entries)?;
             let known = entries.iter().flat_map(|view| [view.entry.as_str(), view.ticket.as_str()]);
             let error = CliError::usage(format!("no entry {}", inert(name)));
             return Err(match nearest::of(name, known) {
@@ -334,6 +335,18 @@ fn named(names: &[String], queue: &Queue) -> Result<Vec<EntryId>, CliError> {
     which.sort();
     which.dedup();
     Ok(which)
+}
+
+/// Refuses a ticket all of whose entries have ended, and says how each did.
+fn ended(ticket: &str, entries: &[EntryView]) -> Result<(), CliError> {
+    let of_ticket = entries.iter().filter(|view| view.ticket.as_str() == ticket);
+    let ends: Vec<String> =
+        of_ticket.map(|view| format!("{} {}", view.entry, standing(&view.state, &view.target))).collect();
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let error = CliError::usage(format!("{} has ended: {}", inert(ticket), ends.join(", ")));
+    Err(error.hint("`git wave queue add` adds another candidate of it"))
 }
 
 /// `P0` … `P4`, or any integer.

@@ -46,6 +46,29 @@ fn a_ticket_id_of_any_text_lands_and_forges_nothing() {
 }
 
 #[test]
+fn a_ticket_that_has_ended_is_told_how_and_not_taken_for_unknown() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    for (ticket, file) in [("LANDED", "x"), ("EMPTY", "x"), ("DROPPED", "y")] {
+        repo.add(ticket, &repo.candidate(&base, ticket, &[(file, Some("x"))]));
+    }
+    repo.wave(&["queue", "drop", "DROPPED"]).exits(0);
+    repo.process(0);
+    let landed = format!("LANDED has ended: e1 has landed on main as {}", &repo.git(&["rev-parse", "main"])[..10]);
+    for (ticket, told) in [
+        ("LANDED", landed.as_str()),
+        ("EMPTY", "EMPTY has ended: e2 is empty: it changed nothing on main"),
+        ("DROPPED", "DROPPED has ended: e3 was dropped"),
+    ] {
+        for what in ["retry", "drop"] {
+            let said = repo.wave(&["queue", what, ticket]).exits(2).stderr;
+            assert!(said.contains(told) && !said.contains("did you mean"), "{what} {ticket}: {said}");
+        }
+    }
+    assert!(repo.wave(&["queue", "retry", "LANDDE"]).exits(2).stderr.contains("did you mean LANDED?"));
+}
+
+#[test]
 fn evil_trees_fail_with_their_reason_and_others_go_on() {
     let repo = TestRepo::new();
     let base = repo.git(&["rev-parse", "main"]);
