@@ -57,6 +57,12 @@ impl From<QueueError> for CliError {
             QueueError::Git(error) => error.into(),
             QueueError::Store(error) => error.into(),
             QueueError::Landing { .. } => Self::refused(usage.message).hint("wait for `git wave queue process` to end"),
+            QueueError::Unrelated { head, target } => {
+                let (head, branch) = (head.short(), target.branch());
+                usage.hint(format!("put it there: `git rebase --onto {branch} --root {head}`, and add HEAD")).hint(
+                    format!("or add a part of it: --base {head}~1 takes its last commit, if it has more than one"),
+                )
+            }
             QueueError::KeyTaken { .. } => usage.hint("give it a key of its own"),
             QueueError::MissingTarget { nearest: Some(branch), .. } => usage.hint(format!("did you mean {branch}?")),
             QueueError::NoEntry { nearest: Some(entry), .. } => usage.hint(format!("did you mean {entry}?")),

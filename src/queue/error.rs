@@ -37,7 +37,7 @@ pub enum QueueError {
         head: CommitId,
     },
     /// The candidate shares no history with the target.
-    #[error("{} shares no history with {}: say where it starts with a base", .head.short(), .target.branch())]
+    #[error("{} shares no history with {}", .head.short(), .target.branch())]
     Unrelated {
         /// The head given.
         head: CommitId,

@@ -69,6 +69,26 @@ fn a_ticket_that_has_ended_is_told_how_and_not_taken_for_unknown() {
 }
 
 #[test]
+fn what_is_said_of_an_unrelated_history_lands_it() {
+    let repo = TestRepo::new();
+    repo.git(&["switch", "-q", "--orphan", "other"]);
+    for name in ["one", "two"] {
+        repo.write(name, "x");
+        repo.commit(name);
+    }
+    repo.git(&["switch", "-q", "main"]);
+    let said = repo.wave(&["queue", "add", "--ticket", "T", "other"]).exits(2).stderr;
+    let head = &repo.git(&["rev-parse", "other"])[..10];
+    let [rebase, add] = [format!("git rebase --onto main --root {head}"), format!("--base {head}~1")];
+    assert!(said.contains(&rebase) && said.contains(&add), "{said}");
+    repo.wave(&["queue", "add", "--ticket", "LAST", "--base", &format!("{head}~1"), "other"]).exits(0);
+    repo.shell(&rebase);
+    repo.wave(&["queue", "add", "--ticket", "ALL", "--onto", "main", "HEAD"]).exits(0);
+    assert_eq!(repo.process(0).len(), 2);
+    assert_eq!(repo.git(&["ls-tree", "--name-only", "main"]), "README\none\ntwo");
+}
+
+#[test]
 fn evil_trees_fail_with_their_reason_and_others_go_on() {
     let repo = TestRepo::new();
     let base = repo.git(&["rev-parse", "main"]);
