@@ -113,29 +113,25 @@ fn a_conflict_is_told_with_paths_rivals_hunks_rescue_ref_and_commands() {
 }
 
 #[test]
-fn the_told_commands_resolve_a_conflict_by_hand() {
-    let (repo, _) = conflicting();
+fn the_told_commands_resolve_a_conflict_by_hand_and_leave_nothing_open() {
+    let (repo, theirs) = conflicting();
     let lines = repo.process(1);
-    let commands: Vec<String> = lines[1]["deferral"]["commands"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|command| command.as_str().unwrap().to_owned())
-        .filter(|command| command.starts_with("git switch") || command.starts_with("git rebase"))
-        .collect();
-    assert_eq!(commands.len(), 2);
-    let words = |text: &str| text.split(' ').skip(1).map(str::to_owned).collect::<Vec<_>>();
-    let switch = words(&commands[0]);
-    repo.git(&switch.iter().map(String::as_str).collect::<Vec<_>>());
-    let rebase = words(&commands[1]);
-    repo.try_git(&rebase.iter().map(String::as_str).collect::<Vec<_>>()).exits(1);
+    let commands = lines[1]["deferral"]["commands"].as_array().unwrap().iter();
+    let commands: Vec<Vec<&str>> = commands.map(|line| line.as_str().unwrap().split(' ').skip(1).collect()).collect();
+    let by_hand = commands.iter().position(|words| words[0] == "switch").unwrap();
+    let [switch, rebase, add, drop] = &commands[by_hand..] else { panic!("{commands:?}") };
+    repo.git(switch);
+    repo.try_git(rebase).exits(1);
     repo.write("f", "a\nboth\nc\n");
     repo.git(&["add", "f"]);
     repo.git(&["-c", "core.editor=true", "rebase", "--continue"]);
-    repo.wave(&["queue", "add", "--ticket", "T-2", "--onto", "main", "HEAD"]).exits(0);
+    repo.wave(&add[1..]).exits(0);
+    repo.wave(&drop[1..]).exits(0);
     let lines = repo.process(0);
     assert_eq!((lines.len(), &lines[0]["state"]), (1, &Value::from("landed")));
     assert_eq!(repo.git(&["show", "main:f"]), "a\nboth\nc");
+    assert_eq!(repo.wave(&["--json", "queue", "list"]).exits(0).json(), serde_json::json!([]));
+    assert_eq!(repo.git(&["for-each-ref", "--format=%(objectname)", "refs/wave/"]), theirs, "the first try is held");
 }
 
 #[test]

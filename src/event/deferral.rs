@@ -31,7 +31,7 @@ pub struct Deferral {
     pub rescue_ref: Option<String>,
     /// What makes it eligible again, in words.
     pub eligible_when: String,
-    /// Exact commands to look, retry or drop.
+    /// Exact commands to look, retry, land it by hand, and drop.
     pub commands: Vec<String>,
 }
 

@@ -87,7 +87,6 @@ pub(super) fn held_by(mut deferral: Deferral, entry: &Entry, rescue_ref: &str) -
         commands.push("git status".to_owned());
     }
     commands.push(format!("git wave queue retry {}", entry.id()));
-    commands.push(format!("git wave queue drop {}", entry.id()));
     if deferral.reason == DeferralReason::Conflict {
         let (target, slug) = (entry.target.branch(), entry.ticket.slug());
         commands.push(format!("git switch -c fix/{slug} {rescue_ref}"));
@@ -98,6 +97,8 @@ pub(super) fn held_by(mut deferral: Deferral, entry: &Entry, rescue_ref: &str) -
             quoted(target)
         ));
     }
+    // Last: the candidate made by hand may be only a part of this one, so that nobody but a person can end this.
+    commands.push(format!("git wave queue drop {}", entry.id()));
     deferral.rescue_ref = Some(rescue_ref.to_owned());
     deferral.commands = commands;
     deferral
