@@ -11,6 +11,7 @@ use common::TestRepo;
 use git_wave::event::DeferralReason;
 use git_wave::git::Repository;
 use git_wave::names::{BranchRef, CommitId, TicketId};
+use git_wave::plan::Priority;
 use git_wave::queue::{Approval, Change, Landing, NewEntry, Processing, Proposal, Queue, QueueError, Told};
 use serde_json::Value;
 
@@ -79,6 +80,21 @@ fn a_reversal_undoes_only_what_it_names() {
     assert_eq!(repo.git(&["diff", "--name-only", &before, "main"]), "later");
     assert_eq!(repo.read("README"), "a test\n");
     assert_eq!(repo.git(&["log", "-1", "--format=%s", "main"]), "Revert \"A title\"");
+}
+
+#[test]
+fn what_landed_is_told_in_the_order_of_landing() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+    for (ticket, priority) in [("first to come", 2), ("first to land", 0)] {
+        let head = repo.candidate(&base, ticket, &[(ticket, Some("x"))]);
+        queue.add(NewEntry { priority: Priority(priority), ..new(ticket, &head) }).unwrap();
+    }
+    drain(&queue, &Processing { wait: Duration::ZERO, approve: None, give_up: &|| false });
+    let landed = queue.landed().unwrap();
+    let landed: Vec<&str> = landed.iter().map(|view| view.ticket.as_str()).collect();
+    assert_eq!(landed, ["first to land", "first to come"]);
 }
 
 #[test]

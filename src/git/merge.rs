@@ -51,11 +51,23 @@ pub enum Probe {
 impl Repository {
     /// Whether `base..head` would merge cleanly into `tip` now. Writes no ref.
     pub fn probe(&self, tip: &CommitId, base: &CommitId, head: &CommitId) -> Result<Probe, GitError> {
+        self.probed(|session| {
+            let seen_from = std::slice::from_ref(tip);
+            let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
+            session.merge(from, tip, head)
+        })
+    }
+
+    /// Whether what `before..landed` did could be undone on `tip` now; the tree of `tip` says that nothing of it is there.
+    /// Writes no ref.
+    pub fn probe_reversal(&self, tip: &CommitId, before: &CommitId, landed: &CommitId) -> Result<Probe, GitError> {
+        self.probed(|session| session.merge(Base::Explicit(landed), tip, before))
+    }
+
+    fn probed(&self, merge: impl FnOnce(&Session) -> Result<Merged, GitError>) -> Result<Probe, GitError> {
         let folder = crate::store::state_folder(self.common_dir()).map_err(super::worktree::store)?.join("probe");
         let session = Session::open(self, &folder)?;
-        let seen_from = std::slice::from_ref(tip);
-        let from = if session.is_ancestor(base, tip)? { Base::Natural { seen_from } } else { Base::Explicit(base) };
-        let merged = session.merge(from, tip, head);
+        let merged = merge(&session);
         drop(session);
         // Unless another probes just now.
         let _ = std::fs::remove_dir(&folder);

@@ -37,6 +37,7 @@ impl Standing {
 pub(crate) struct Book {
     standings: BTreeMap<u64, Standing>,
     keys: BTreeMap<String, u64>,
+    landed: Vec<u64>,
     intents: BTreeMap<BranchRef, Intent>,
     behind: BTreeMap<(BranchRef, String), Behind>,
 }
@@ -82,6 +83,9 @@ impl Book {
         if let Some(standing) = self.standings.get_mut(&number)
             && !matches!(standing.state, EntryState::Landed { .. })
         {
+            if matches!(state, EntryState::Landed { .. }) {
+                self.landed.push(number);
+            }
             standing.state = state;
         }
     }
@@ -109,6 +113,11 @@ impl Book {
     /// All entries, in the order they came.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Standing> {
         self.standings.values()
+    }
+
+    /// Those that have landed, in the order of landing.
+    pub(crate) fn landed(&self) -> impl Iterator<Item = &Standing> {
+        self.landed.iter().filter_map(|number| self.standings.get(number))
     }
 
     /// The entries of `target` that wait for their turn, in the order of landing.

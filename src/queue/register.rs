@@ -79,6 +79,11 @@ impl Queue {
         Ok(read.book.all().map(Standing::view).collect())
     }
 
+    /// Every entry that has landed, in the order of landing.
+    pub fn landed(&self) -> Result<Vec<EntryView>, QueueError> {
+        self.look(|book| book.landed().map(Standing::view).collect())
+    }
+
     /// Where these entries stand, in the order asked for; one that is not known is left out.
     pub fn standing(&self, which: &[EntryId]) -> Result<Vec<EntryView>, QueueError> {
         let read = self.refreshed()?;

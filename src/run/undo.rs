@@ -4,11 +4,10 @@
 
 use std::time::Duration;
 
-use crate::event::Event;
-use crate::git::Repository;
-use crate::names::{CommitId, EntryId, TicketId};
+use crate::git::{Probe, Repository};
+use crate::names::{BranchRef, CommitId, EntryId, TicketId};
 use crate::plan::Priority;
-use crate::queue::{Change, EntryView, NewEntry, Outcome, Processing, Queue, Strategy};
+use crate::queue::{Change, EntryState, EntryView, NewEntry, Outcome, Processing, Queue, Strategy};
 use crate::run::landing::landing_of;
 use crate::run::record::RunRecord;
 use crate::run::start::{RunError, hold_target};
@@ -30,12 +29,15 @@ pub struct Undone {
 }
 
 /// Takes back what `undoing` names. The history keeps both the commit and its revert.
+///
+/// Asked for again, it does nothing where what it took back is still gone, and takes up what was interrupted. What is on
+/// the branch again, or was dropped from the queue, is taken back anew.
 pub fn undo(repo: &Repository, record: &RunRecord, undoing: &Undoing) -> Result<Undone, RunError> {
     let settings = record.settings()?;
     let _runner = hold_target(repo, &settings)?;
     let queue = Queue::open(repo)?;
     queue.recover(&settings.target)?;
-    let mut landed = landed(record, undoing)?;
+    let mut landed = landed(&queue, record, undoing)?;
     if landed.is_empty() {
         return Err(RunError::Refused(match undoing {
             Undoing::Run => format!("run {} has landed nothing", record.id()),
@@ -46,24 +48,82 @@ pub fn undo(repo: &Repository, record: &RunRecord, undoing: &Undoing) -> Result<
     let mut outcomes = Vec::new();
     for (ticket, commit) in landed {
         let before = before_landing(repo, &commit)?;
-        let added = queue.add(NewEntry {
-            key: Some(format!("{}/undo/{commit}", record.id())),
-            title: Some(format!("Undo {ticket}")),
-            message: Some(revert_message(repo, &commit)?),
-            ticket,
-            run: None,
-            target: settings.target.clone(),
-            base: Some(before),
-            head: commit,
-            priority: Priority(0),
-            strategy: Strategy::Squash,
-            change: Change::Revert,
-        })?;
-        let how = Processing { wait: Duration::from_secs(60), approve: None, give_up: &|| false };
-        queue.process(&settings.target, &how, &mut |_| {})?;
-        outcomes.extend(outcome_of(&queue, &added.entry)?);
+        let landing = Landed { target: &settings.target, before: &before, commit: &commit };
+        let entry = match asked(repo, &queue, &format!("{}/undo/{commit}", record.id()), &landing)? {
+            Asked::Done(entry) => entry,
+            Asked::Open(key) => {
+                let revert = NewEntry {
+                    key: Some(key),
+                    title: Some(format!("Undo {ticket}")),
+                    message: Some(revert_message(repo, &commit)?),
+                    base: Some(before),
+                    priority: Priority(0),
+                    strategy: Strategy::Squash,
+                    change: Change::Revert,
+                    ..NewEntry::new(ticket, settings.target.clone(), commit)
+                };
+                let entry = queue.add(revert)?.entry;
+                let how = Processing { wait: Duration::from_secs(60), approve: None, give_up: &|| false };
+                queue.process(&settings.target, &how, &mut |_| {})?;
+                entry
+            }
+        };
+        outcomes.extend(outcome_of(&queue, &entry)?);
     }
     Ok(Undone { outcomes })
+}
+
+/// A landing that is to be taken back.
+struct Landed<'a> {
+    target: &'a BranchRef,
+    before: &'a CommitId,
+    commit: &'a CommitId,
+}
+
+/// What earlier askings for the same came to.
+enum Asked {
+    /// By this entry it was taken back, and that stands.
+    Done(EntryId),
+    /// The entry of this key is to do it.
+    Open(String),
+}
+
+/// An entry that has not ended is taken up by its key, so that a crash makes no second one; one that has ended leaves
+/// its key behind.
+fn asked(repo: &Repository, queue: &Queue, key: &str, landing: &Landed<'_>) -> Result<Asked, RunError> {
+    let of_key = |name: &str| name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mut before = queue.entries()?;
+    before.retain(|view| view.key.as_deref().is_some_and(of_key));
+    let count = before.len();
+    let Some(EntryView { entry, key: Some(last), state, .. }) = before.pop() else {
+        return Ok(Asked::Open(key.to_owned()));
+    };
+    match state {
+        EntryState::Landed { commit: revert, .. } if stands(repo, &revert, landing)? => return Ok(Asked::Done(entry)),
+        EntryState::Landed { .. } | EntryState::Empty => return Ok(Asked::Open(format!("{key}/{}", count + 1))),
+        EntryState::Failed { .. } => drop(queue.retry(&[entry])?),
+        EntryState::Queued | EntryState::Deferred(_) | EntryState::Dropped => {}
+    }
+    Ok(Asked::Open(last))
+}
+
+/// Whether what `revert` took back is still gone. Where others have changed the same since, so that the tip does not
+/// tell, the last commit before it that does has the word.
+fn stands(repo: &Repository, revert: &CommitId, landing: &Landed<'_>) -> Result<bool, RunError> {
+    let mut next = repo.tip(landing.target)?;
+    let mut has_come_by = false;
+    while let Some(at) = next {
+        if !repo.is_ancestor(revert, &at)? {
+            break;
+        }
+        has_come_by = true;
+        let info = repo.commit_info(&at)?;
+        if let Probe::Clean { tree, .. } = repo.probe_reversal(&at, landing.before, landing.commit)? {
+            return Ok(tree == info.tree);
+        }
+        next = info.parents.into_iter().next();
+    }
+    Ok(has_come_by)
 }
 
 /// Asked of the queue instead of being listened for: others' entries land as well when the target moves, and an
@@ -75,15 +135,19 @@ fn outcome_of(queue: &Queue, entry: &EntryId) -> Result<Option<Outcome>, RunErro
     }))
 }
 
-fn landed(record: &RunRecord, undoing: &Undoing) -> Result<Vec<(TicketId, CommitId)>, RunError> {
-    let wanted = |ticket: &TicketId| match undoing {
-        Undoing::Run => true,
-        Undoing::Ticket(id) => id == ticket,
+/// The journal's word: an event may have been lost in a crash, or the run was over when it landed.
+fn landed(queue: &Queue, record: &RunRecord, undoing: &Undoing) -> Result<Vec<(TicketId, CommitId)>, RunError> {
+    let wanted = |view: &EntryView| {
+        let is_meant = match undoing {
+            Undoing::Run => true,
+            Undoing::Ticket(id) => *id == view.ticket,
+        };
+        is_meant && view.run.as_ref() == Some(record.id())
     };
-    let events = record.events()?.into_iter();
-    Ok(events
-        .filter_map(|recorded| match recorded.event {
-            Event::TicketLanded { ticket, commit, .. } if wanted(&ticket) => Some((ticket, commit)),
+    let landed = queue.landed()?.into_iter().filter(wanted);
+    Ok(landed
+        .filter_map(|view| match view.state {
+            EntryState::Landed { commit, .. } => Some((view.ticket, commit)),
             _ => None,
         })
         .collect())

@@ -70,3 +70,80 @@ fn what_landed_can_be_undone() {
     assert!(latest.starts_with("Revert"), "{latest}");
     nothing_left(&repo);
 }
+
+/// A repository in which A and B have landed.
+fn landed_both() -> TestRepo {
+    let repo = TestRepo::new();
+    backlog(&repo, &[ticket("A", &[], "echo a > a"), ticket("B", &["A"], "echo b > b")].concat());
+    run(&repo, &[]).exits(0);
+    repo
+}
+
+#[test]
+fn what_came_back_after_an_undoing_is_undone_again() {
+    let repo = landed_both();
+    for _ in 0..2 {
+        repo.write("a", "dirty\n");
+        let open = repo.wave(&["undo", "A", "--json"]).exits(1).json();
+        repo.git(&["checkout", "-q", "a"]);
+        let undone = repo.wave(&["undo", "A", "--json"]).exits(0).json();
+        assert_eq!(undone[0]["commit"].as_str().unwrap(), repo.git(&["rev-parse", "main"]));
+        assert!(!repo.path("a").exists());
+        assert_eq!(undone[0]["entry"], open[0]["entry"], "what was left open is taken up");
+        assert_eq!(repo.wave(&["undo", "A", "--json"]).exits(0).json(), undone, "a second time moves nothing");
+        repo.git(&["revert", "--no-edit", "HEAD"]);
+        assert!(repo.path("a").exists());
+    }
+    nothing_left(&repo);
+}
+
+#[test]
+fn what_came_back_and_was_built_on_is_not_told_as_undone() {
+    let repo = landed_both();
+    repo.wave(&["undo", "A"]).exits(0);
+    repo.git(&["revert", "--no-edit", "HEAD"]);
+    repo.write("a", "built on it\n");
+    repo.commit("build on it");
+    let said = repo.wave(&["undo", "A"]).exits(1).stdout;
+    assert_eq!(said, "A: not undone: conflict in a\n");
+    assert_eq!(repo.read("a"), "built on it\n");
+}
+
+#[test]
+fn an_undoing_that_was_dropped_can_be_asked_for_again() {
+    let repo = landed_both();
+    repo.write("b", "dirty\n");
+    assert_eq!(repo.wave(&["undo", "B"]).exits(1).stdout, "B: not undone: dirty-target in b\n");
+    repo.wave(&["queue", "drop", "B"]).exits(0);
+    repo.git(&["checkout", "-q", "b"]);
+    repo.wave(&["undo", "B"]).exits(0);
+    assert!(!repo.path("b").exists() && repo.path("a").exists());
+}
+
+#[test]
+fn an_undoing_that_failed_has_another_turn_when_it_is_asked_for_again() {
+    let repo = landed_both();
+    let hook = ".git/hooks/reference-transaction";
+    repo.write(hook, "#!/bin/sh\n[ \"$1\" = prepared ] || exit 0\n! grep -q refs/heads/main\n");
+    repo.shell(&format!("chmod +x {hook}"));
+    assert!(repo.wave(&["undo", "A"]).exits(1).stdout.starts_with("A: not undone: "));
+    std::fs::remove_file(repo.path(hook)).unwrap();
+    repo.wave(&["undo", "A"]).exits(0);
+    assert!(!repo.path("a").exists());
+}
+
+#[test]
+fn a_landing_whose_event_was_lost_is_undone_all_the_same() {
+    for (what, left) in [("A", "b"), ("RUN", "")] {
+        let repo = landed_both();
+        let runs = std::fs::read_dir(repo.path(".git/wave/runs")).unwrap().flatten();
+        let run = runs.map(|run| run.file_name().into_string().unwrap()).next().unwrap();
+        let events = format!(".git/wave/runs/{run}/events.jsonl");
+        let told = repo.read(&events);
+        let kept: Vec<&str> = told.split_inclusive('\n').take_while(|line| !line.contains("ticket_landed")).collect();
+        assert!(kept.len() > 1 && kept.concat() != told);
+        repo.write(&events, kept.concat());
+        repo.wave(&["undo", if what == "RUN" { run.as_str() } else { what }]).exits(0);
+        assert_eq!(repo.git(&["ls-tree", "--name-only", "main"]), format!("README\n{left}").trim_end());
+    }
+}
