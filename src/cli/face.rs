@@ -187,6 +187,14 @@ impl CliError {
         self
     }
 
+    /// Both in one.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.message = format!("{}; {}", self.message, other.message);
+        self.hints.extend(other.hints);
+        self.problems.extend(other.problems);
+        self
+    }
+
     pub(crate) fn show(&self, face: Option<&Face>) -> ExitCode {
         let mut err = std::io::stderr().lock();
         // Ids, paths and git's own words are in these: nothing of it may steer the terminal.

@@ -27,8 +27,29 @@ pub(crate) fn ticket(wanted: &str, known: &[TicketId]) -> Result<TicketId, CliEr
 
 /// The ticket of the run that is called `wanted`, complete ones included.
 pub(crate) fn in_run(wanted: &str, record: &RunRecord) -> Result<TicketId, CliError> {
-    let known: Vec<TicketId> = record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect();
-    ticket(wanted, &known)
+    ticket(wanted, &known(record)?)
+}
+
+/// The tickets of the run that are called so; every unknown one is told at once.
+pub(crate) fn all_in_run(wanted: &[String], record: &RunRecord) -> Result<Vec<TicketId>, CliError> {
+    let known = known(record)?;
+    let (mut found, mut unknown): (Vec<TicketId>, Option<CliError>) = (Vec::new(), None);
+    for name in wanted {
+        match ticket(name, &known) {
+            Ok(id) => found.push(id),
+            Err(error) => {
+                unknown = Some(match unknown {
+                    None => error,
+                    Some(before) => before.and(error),
+                });
+            }
+        }
+    }
+    unknown.map_or(Ok(found), Err)
+}
+
+fn known(record: &RunRecord) -> Result<Vec<TicketId>, CliError> {
+    Ok(record.plan()?.tickets.into_iter().map(|ticket| ticket.id).collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face, nearest};
-use crate::names::TicketId;
 use crate::run;
 
 #[derive(clap::Args, Debug)]
@@ -20,8 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let record = context.run(args.run.as_deref())?;
-    let tickets: Vec<TicketId> =
-        args.tickets.iter().map(|name| nearest::in_run(name, &record)).collect::<Result<_, _>>()?;
+    let tickets = nearest::all_in_run(&args.tickets, &record)?;
     for line in run::reopen(&context.repo, &record, &tickets)? {
         face.remark(&line);
     }

@@ -250,9 +250,10 @@ fn ticket_of(event: &Event) -> Option<&TicketId> {
     }
 }
 
-/// Makes tickets of a run eligible again: what still merges goes back to the queue, the rest is to be run again.
+/// Makes tickets of a run eligible again: what still merges goes back to the queue, the rest is to be run again. All or
+/// none: a landed, empty or running ticket is refused, and every such one is named.
 ///
-/// A landed, empty or running ticket is refused. Gives one line per ticket for people.
+/// Gives one line per ticket for people.
 pub fn reopen(
     repo: &crate::git::Repository,
     record: &RunRecord,
@@ -269,35 +270,55 @@ pub fn reopen(
         log.record(cut)?;
     }
     let entries = queue.entries()?;
-    let past = Past::read(&plan, record, &events, &entries);
+    let tickets: BTreeSet<&TicketId> = tickets.iter().collect();
+    refuse_settled(&plan, &Past::read(&plan, record, &events, &entries), &tickets)?;
     let last = last_entries(record, &entries);
+    // An entry that stays would go on speaking for the ticket, however its next attempt ends.
+    let (mut to_queue, mut to_drop) = (Vec::new(), Vec::new());
+    for id in &tickets {
+        match last.get(id).map(|(_, view)| *view) {
+            Some(view) if still_lands(repo, &settings, view)? => to_queue.push(view.entry.clone()),
+            Some(view) if is_set_aside(view) => to_drop.push(view),
+            _ => {}
+        }
+    }
+    queue.retry(&to_queue)?;
+    for view in &to_drop {
+        hand_over(record, &view.ticket, view)?;
+    }
+    queue.drop_entries(&to_drop.iter().map(|view| view.entry.clone()).collect::<Vec<_>>())?;
     let mut said = Vec::new();
     for id in tickets {
-        let ticket =
-            plan.find(id).ok_or_else(|| RunError::Refused(format!("no ticket {id} in run {}", record.id())))?;
-        let known = past.known.get(&ticket).cloned().unwrap_or(Known::Attempted { attempts: 0 });
-        if let Some(settled) = settled(&known) {
-            return Err(RunError::Refused(format!("{id} {settled}: there is nothing to retry")));
-        }
         let entry = last.get(id).map(|(_, view)| *view);
-        // An entry that stays would go on speaking for the ticket, however its next attempt ends.
-        let how = match entry.filter(|view| matches!(view.state, EntryState::Deferred(_) | EntryState::Failed { .. })) {
-            Some(view) if still_lands(repo, &settings, view)? => {
-                queue.retry(std::slice::from_ref(&view.entry))?;
-                said.push(format!("{id}: back in the queue as {}", view.entry));
-                continue;
-            }
-            Some(view) => {
-                hand_over(record, id, view)?;
-                queue.drop_entries(std::slice::from_ref(&view.entry))?;
-                "to be run again on the new tip"
-            }
+        if let Some(view) = entry.filter(|view| to_queue.contains(&view.entry)) {
+            said.push(format!("{id}: back in the queue as {}", view.entry));
+            continue;
+        }
+        let how = match entry.filter(|view| is_set_aside(view)) {
+            Some(_) => "to be run again on the new tip",
             None => "to be run again",
         };
         log.record(Event::TicketReopened { ticket: id.clone(), reason: how.to_owned() })?;
         said.push(format!("{id}: {how}"));
     }
     Ok(said)
+}
+
+fn refuse_settled(plan: &Plan, past: &Past, tickets: &BTreeSet<&TicketId>) -> Result<(), RunError> {
+    let refusal = |id: &&TicketId| match plan.find(id) {
+        None => Some(format!("there is no ticket {id}")),
+        Some(ticket) => past.known.get(&ticket).and_then(settled).map(|settled| format!("{id} {settled}")),
+    };
+    let refusals: Vec<String> = tickets.iter().filter_map(refusal).collect();
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let refusals = refusals.join(", ");
+    Err(RunError::Refused(format!("{refusals}: there is nothing to retry, and no other ticket was reopened")))
+}
+
+fn is_set_aside(view: &EntryView) -> bool {
+    matches!(view.state, EntryState::Deferred(_) | EntryState::Failed { .. })
 }
 
 fn settled(known: &Known) -> Option<&'static str> {

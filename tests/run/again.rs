@@ -147,3 +147,36 @@ fn a_landing_whose_event_was_lost_is_undone_all_the_same() {
         assert_eq!(repo.git(&["ls-tree", "--name-only", "main"]), format!("README\n{left}").trim_end());
     }
 }
+
+#[test]
+fn tickets_are_retried_all_or_none_and_every_problem_is_told_at_once() {
+    let repo = TestRepo::new();
+    repo.write("f", "1\n");
+    repo.commit("f");
+    let until_landed = "while ! git -C \"$WAVE_ROOT\" log --format=%s main | grep -qx LANDED; do sleep 0.01; done";
+    backlog(
+        &repo,
+        &[
+            ticket("LANDED", &[], "echo landed > f"),
+            ticket("EMPTY", &[], "true"),
+            ticket("FAILED", &[], "test -e \"$WAVE_ROOT/../mended\" && echo x > x"),
+            ticket("DEFERRED", &[], &format!("{until_landed}; echo deferred > f")),
+        ]
+        .concat(),
+    );
+    run(&repo, &["-j", "4", "--max-attempts", "1"]).exits(1);
+    let stands = || {
+        let queue = repo.wave(&["queue", "list", "--all", "--json"]).exits(0).stdout;
+        (repo.wave(&["status", "--json"]).exits(0).stdout, queue)
+    };
+    let before = stands();
+    let said = repo.wave(&["retry", "FAILED", "DEFERRED", "LANDED", "EMPTY"]).exits(2).stderr;
+    assert!(said.contains("LANDED has landed") && said.contains("EMPTY made no change"), "{said}");
+    let said = repo.wave(&["retry", "FAILED", "NONE", "NEITHER"]).exits(2).stderr;
+    assert!(said.contains("no ticket NONE") && said.contains("no ticket NEITHER"), "{said}");
+    assert_eq!(stands(), before, "none was reopened");
+    std::fs::write(repo.home().join("mended"), "").unwrap();
+    repo.wave(&["retry", "FAILED", "FAILED", "DEFERRED"]).exits(0);
+    assert_eq!((repo.read("x"), repo.read("f")), ("x\n".to_owned(), "deferred\n".to_owned()));
+    nothing_left(&repo);
+}
