@@ -69,6 +69,32 @@ fn an_error_is_json_for_a_program() {
 }
 
 #[test]
+fn bad_usage_is_json_for_a_program_too() {
+    let repo = TestRepo::new();
+    for (args, says, hint) in [
+        (&["--json", "reprot"][..], "unrecognized subcommand 'reprot'", "'report'"),
+        (&["--json", "run", "--parallel=x"], "invalid value 'x' for '--parallel", "--help"),
+        (&["queue", "add", "--json"], "<COMMIT>", "Usage: git wave queue add"),
+        (&["queue", "--json"], "no command was given", "--help"),
+        (&["--json"], "no command was given", "--help"),
+        (&["-C", "nowhere", "status", "--json"], "no folder", ""),
+    ] {
+        let said = repo.wave(args).exits(2);
+        let error = &said.json()["error"];
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            error["kind"] == "usage" && message.contains(says) && !message.starts_with("error"),
+            "{args:?}: {error}"
+        );
+        assert!(error["hints"].to_string().contains(hint), "{args:?}: {error}");
+        assert_ne!(said.stderr, "", "people are told as well");
+    }
+    assert_eq!(repo.wave(&["reprot"]).exits(2).stdout, "");
+    assert_eq!(repo.wave(&["logs", "--", "A", "B", "--json"]).exits(2).stdout, "", "that is no flag");
+    assert!(repo.wave(&["--json", "--help"]).exits(0).stdout.starts_with("Run a backlog"));
+}
+
+#[test]
 fn nothing_has_run_yet_is_said_plainly() {
     let repo = TestRepo::new();
     repo.wave(&["resume"]).exits(0);

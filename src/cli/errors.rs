@@ -9,6 +9,21 @@ use crate::run::{RecordError, RunError, Unisolated};
 use crate::store::StoreError;
 use crate::worktree::SlotError;
 
+/// What the arguments lack: the first paragraph says it, the other lines are advice.
+impl From<&clap::Error> for CliError {
+    fn from(error: &clap::Error) -> Self {
+        use clap::error::ErrorKind;
+        if let ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand = error.kind() {
+            return Self::usage("no command was given").hint("--help lists them");
+        }
+        let text = error.render().to_string();
+        let (what, advice) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let what: Vec<&str> = what.trim_start_matches("error: ").lines().map(str::trim).collect();
+        let advice = advice.lines().map(str::trim).filter(|line| !line.is_empty());
+        advice.fold(Self::usage(what.join(" ")), |error, line| error.hint(line.trim_start_matches("tip: ")))
+    }
+}
+
 impl From<GitError> for CliError {
     fn from(error: GitError) -> Self {
         let refused = Self::refused(error.to_string());

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of any single command.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,8 +44,16 @@ pub struct Face {
     pub cwd: PathBuf,
 }
 
+impl Reader {
+    /// For arguments that may not even parse. What comes after `--` is no flag.
+    pub(crate) fn of(args: &[OsString]) -> Self {
+        let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+        if json { Self::Program } else { Self::Person }
+    }
+}
+
 impl Face {
-    pub(crate) fn new(json: bool, when: When, directory: Option<PathBuf>) -> Result<Self, CliError> {
+    pub(crate) fn new(reader: Reader, when: When, directory: Option<PathBuf>) -> Result<Self, CliError> {
         let here = std::env::current_dir()
             .map_err(|error| CliError::refused(format!("the current folder cannot be read: {error}")))?;
         let cwd = directory.map_or(here.clone(), |directory| here.join(directory));
@@ -61,7 +70,6 @@ impl Face {
                     && std::io::stdout().is_terminal()
             }
         };
-        let reader = if json { Reader::Program } else { Reader::Person };
         Ok(Self { reader, color, cwd })
     }
 
@@ -195,7 +203,7 @@ impl CliError {
         self
     }
 
-    pub(crate) fn show(&self, face: Option<&Face>) -> ExitCode {
+    pub(crate) fn show(&self, reader: Reader) -> ExitCode {
         let mut err = std::io::stderr().lock();
         // Ids, paths and git's own words are in these: nothing of it may steer the terminal.
         for problem in &self.problems {
@@ -205,7 +213,7 @@ impl CliError {
         for hint in &self.hints {
             let _ = writeln!(err, "  hint: {}", printable(hint));
         }
-        if face.is_some_and(Face::json) {
+        if reader == Reader::Program {
             print_line(&self.as_json().to_string());
         }
         ExitCode::from(match self.kind {
@@ -223,8 +231,14 @@ impl CliError {
     }
 }
 
-/// Shows clap's own answer: help and version on stdout with 0, the rest on stderr with 2.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+/// Shows clap's own answer: help and version on stdout with 0; the rest on stderr, and for a program on stdout, with 2.
+pub(crate) fn usage(error: &clap::Error, reader: Reader) -> ExitCode {
     let _ = error.print();
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if reader == Reader::Program {
+        print_line(&CliError::from(error).as_json().to_string());
+    }
+    ExitCode::from(2)
 }

@@ -134,17 +134,19 @@ enum Command {
 /// Parses `args`, calls the command, and turns what came of it into an exit code.
 #[must_use]
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    let reader = Reader::of(&args);
     let cli = match Cli::command().try_get_matches_from(args).and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        Err(error) => return face::usage(&error),
+        Err(error) => return face::usage(&error, reader),
     };
-    let face = match Face::new(cli.json, cli.color, cli.directory) {
+    let reader = if cli.json { Reader::Program } else { Reader::Person };
+    let face = match Face::new(reader, cli.color, cli.directory) {
         Ok(face) => face,
-        Err(error) => return error.show(None),
+        Err(error) => return error.show(reader),
     };
     match timings::begin().and_then(|()| dispatch(&cli.command, &face)) {
         Ok(exit) => exit.code(),
-        Err(error) => error.show(Some(&face)),
+        Err(error) => error.show(reader),
     }
 }
 
