@@ -10,8 +10,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::place::SHORT;
 use super::program::Program;
 use super::staged::folders_above;
+use crate::store::read_regular;
 
 /// A worktree of the repository, by its two places.
 #[derive(Clone, Debug)]
@@ -48,7 +50,7 @@ impl Checkout {
     /// The linked worktree that an admin folder belongs to, if it is still there and git, started in it, finds exactly this
     /// repository: what stands there instead could be somebody's trap.
     pub(super) fn linked(own: PathBuf, common: &Path) -> Option<Self> {
-        let bytes = fs::read(own.join("gitdir")).ok()?;
+        let bytes = read_regular(&own.join("gitdir"), SHORT).ok()?;
         let pointer = own.join(OsStr::from_bytes(bytes.trim_ascii_end()));
         let place = pointer.parent()?.to_owned();
         let is_file = fs::symlink_metadata(&pointer).is_ok_and(|found| found.is_file());

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use super::checkout::Checkout;
 use super::differences::{Change, Differences, Item, SUBMODULE};
+use super::place::SHORT;
 use super::staged::{Heed, Staged, folders_above};
 use super::untouched::Untouched;
 use super::{GitError, Repository, hidden, shown};
 use crate::names::BranchRef;
+use crate::store::read_regular_text;
 
 impl Repository {
     /// Every worktree, the main one first, that has `target` checked out, before `target` is moved. Refuses for now where it is
@@ -99,7 +101,7 @@ impl Repository {
 /// Whether a rebase of `target` has begun in the worktree that has `own` in the repository.
 fn rebases(own: &Path, target: &BranchRef) -> bool {
     let names =
-        ["rebase-merge/head-name", "rebase-apply/head-name"].map(|name| std::fs::read_to_string(own.join(name)));
+        ["rebase-merge/head-name", "rebase-apply/head-name"].map(|name| read_regular_text(&own.join(name), SHORT));
     names.into_iter().flatten().any(|name| name.trim_end() == target.as_str())
 }
 
@@ -123,7 +125,7 @@ fn points_to(file: &Path) -> Option<String> {
     if let Ok(to) = std::fs::read_link(file) {
         return to.to_str().map(str::to_owned);
     }
-    Some(std::fs::read_to_string(file).ok()?.strip_prefix("ref:")?.trim().to_owned())
+    Some(read_regular_text(file, SHORT).ok()?.strip_prefix("ref:")?.trim().to_owned())
 }
 
 /// What of the user's keeps a checkout from being brought along.

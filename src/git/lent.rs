@@ -16,12 +16,15 @@ use std::path::{Path, PathBuf};
 use super::place::{Head, Place, head_in, is_folder, is_id, line};
 use super::{Engine, GitError, Repository};
 use crate::names::CommitId;
-use crate::store::{private_dir, remove_all};
+use crate::store::{open_regular, private_dir, read_regular_text, remove_all};
 
 /// The folder of the lent repository within the worktree's own.
 const LENT: &str = "wave-lent";
 /// Beside it: the worker's HEAD was on a branch, which only the lent repository had.
 pub(super) const ON_A_BRANCH: &str = "wave-on-a-branch";
+
+/// Bytes of packed refs that are read from there: of a million refs.
+const MOST_REFS: u64 = 128 * 1024 * 1024;
 
 impl Repository {
     /// Gives the worktree a repository of its own, at its HEAD. Gives the paths that its worker has to write to.
@@ -161,7 +164,8 @@ impl Repository {
         let name = String::from_utf8_lossy(&pack.run(&[0])?.stdout).trim().to_owned();
         let packed = lent.join(format!("home-{name}.pack"));
         let mut index = self.program();
-        index.option("-c").option("core.fsync=pack,pack-metadata").input_from(open(&packed)?);
+        let packed = open_regular(&packed).map_err(|e| GitError::io(&packed, e))?;
+        index.option("-c").option("core.fsync=pack,pack-metadata").input_from(packed);
         index.args(["index-pack", "--stdin", "--strict"]).run(&[0]).map(drop)
     }
 
@@ -178,17 +182,14 @@ impl Repository {
         }
         for index in names(&store.join("pack")).into_iter().filter(|name| name.ends_with(".idx")) {
             let mut git = self.program();
-            git.input_from(open(&store.join("pack").join(index))?);
+            let index = store.join("pack").join(index);
+            git.input_from(open_regular(&index).map_err(|e| GitError::io(&index, e))?);
             let listed = git.args(["show-index"]).run(&[0])?.stdout;
             let listed = String::from_utf8_lossy(&listed);
             listed.lines().filter_map(|line| line.split(' ').nth(1)).for_each(|id| ids.extend([id, "\n"]));
         }
         Ok(ids)
     }
-}
-
-fn open(path: &Path) -> Result<fs::File, GitError> {
-    fs::File::open(path).map_err(|e| GitError::io(path, e))
 }
 
 /// Where a ref of the lent repository is: a file of its own, or a line of the packed ones. Git is not asked: what is
@@ -199,7 +200,7 @@ fn lent_ref(lent: &Path, name: &str) -> Option<CommitId> {
     }
     let loose = line(&lent.join(name)).and_then(|text| text.into_string().ok());
     let packed = || {
-        let text = fs::read_to_string(lent.join("packed-refs")).ok()?;
+        let text = read_regular_text(&lent.join("packed-refs"), MOST_REFS).ok()?;
         text.lines()
             .find_map(|line| line.split_once(' ').filter(|(_, found)| *found == name).map(|(id, _)| id.to_owned()))
     };

@@ -4,15 +4,20 @@
 //! out, merged in or reset to. Knows nothing of tickets, and of why a branch may not be moved.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::place::Head;
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId};
+use crate::store::open_regular;
 
 /// What a log entry of a HEAD begins with when it tells of a new commit.
 const MAKING: [&str; 7] =
     ["commit", "cherry-pick", "revert", "rebase (pick)", "rebase (squash)", "rebase (fixup)", "rebase (reword)"];
+
+/// Bytes of a log that are read: of a hundred thousand moves, and not of whatever a worker writes there.
+const MOST: u64 = 32 * 1024 * 1024;
 
 /// The log of a worktree's HEAD, as far as it was written before a worker began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,9 +40,8 @@ impl Repository {
     /// The commits that were made in a worktree since `mark`.
     #[must_use]
     pub fn made_in(&self, at: &Path, name: &str, mark: LogMark) -> BTreeSet<CommitId> {
-        let bytes = std::fs::read(self.place(at, name).admin.join("logs/HEAD")).unwrap_or_default();
-        let new = usize::try_from(mark.0).ok().and_then(|mark| bytes.get(mark..)).unwrap_or(&bytes);
-        String::from_utf8_lossy(new).lines().filter_map(made).collect()
+        let new = written_since(&self.place(at, name).admin.join("logs/HEAD"), mark).unwrap_or_default();
+        String::from_utf8_lossy(&new).lines().filter_map(made).collect()
     }
 
     /// The branch that a worktree is on.
@@ -55,6 +59,16 @@ impl Repository {
         git.args(["update-ref", "-m", "wave: a worker's move undone", branch.as_str(), to.as_str(), from.as_str()]);
         git.run(&[0]).map(drop)
     }
+}
+
+/// What was written to a log since `mark`; all of it, if it is shorter by now.
+fn written_since(log: &Path, mark: LogMark) -> std::io::Result<Vec<u8>> {
+    let (mut file, mut new) = (open_regular(log)?, Vec::new());
+    if file.metadata()?.len() >= mark.0 {
+        file.seek(SeekFrom::Start(mark.0))?;
+    }
+    file.take(MOST).read_to_end(&mut new)?;
+    Ok(new)
 }
 
 /// `<old> <new> <who> <when>\t<message>`, where the message tells of a commit.

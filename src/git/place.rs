@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 use super::plumbing::Plumbing;
 use super::{GitError, Repository};
 use crate::names::CommitId;
+use crate::store::read_regular;
 
 /// What the file says where HEAD is in tables.
 pub(super) const NO_HEAD: &str = "ref: refs/heads/.invalid";
+
+/// Bytes of a file that holds a line which are read: git's own have fewer.
+pub(super) const SHORT: u64 = 1 << 16;
 
 /// A worktree's two places.
 pub(super) struct Place<'a> {
@@ -120,10 +124,9 @@ pub(super) fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// The one line of a regular file of at most 64 KiB; none if it is anything else.
+/// The one line of a regular file of less than 64 KiB; none if it is anything else.
 pub(super) fn line(path: &Path) -> Option<OsString> {
-    let found = fs::symlink_metadata(path).ok().filter(|m| m.is_file() && m.len() < 1 << 16);
-    let mut bytes = found.and_then(|_| fs::read(path).ok())?;
+    let mut bytes = read_regular(path, SHORT).ok().filter(|bytes| (bytes.len() as u64) < SHORT)?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
     }

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::openers::may_be_open;
+use super::place::SHORT;
 use super::worktree::store;
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId};
-use crate::store::FileLock;
+use crate::store::{FileLock, read_regular, read_regular_text};
 
 /// Ref locks are held for milliseconds; the same file after this long belongs to nobody.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -75,7 +76,7 @@ impl Repository {
     pub(crate) fn clear_lock_of_turn(&self, target: &BranchRef) -> Result<(), GitError> {
         let lock = self.lock_of(target.as_str());
         let Some(seen) = Seen::at(&lock) else { return Ok(()) };
-        match std::fs::read(&lock) {
+        match read_regular(&lock, SHORT) {
             Ok(said) if said == OURS && !may_be_held(&lock) => self.take_away(&lock, seen),
             _ => Ok(()),
         }
@@ -89,7 +90,7 @@ impl Repository {
     pub(crate) fn clear_lock_of_landing(&self, target: &BranchRef, new: &CommitId) -> Result<(), GitError> {
         self.clear_lock_that_says(target, new)?;
         let lock = self.lock_of(target.as_str());
-        match std::fs::read_to_string(&lock) {
+        match read_regular_text(&lock, SHORT) {
             Ok(text) if text.is_empty() || self.is_reftable() => self.clear_abandoned(&lock),
             _ => Ok(()),
         }
@@ -99,7 +100,7 @@ impl Repository {
     pub(super) fn clear_lock_that_says(&self, target: &BranchRef, new: &CommitId) -> Result<(), GitError> {
         let lock = self.lock_of(target.as_str());
         let Some(seen) = Seen::at(&lock) else { return Ok(()) };
-        let says_new = std::fs::read_to_string(&lock).is_ok_and(|text| text.trim() == new.as_str());
+        let says_new = read_regular_text(&lock, SHORT).is_ok_and(|text| text.trim() == new.as_str());
         if says_new { self.take_away(&lock, seen) } else { Ok(()) }
     }
 

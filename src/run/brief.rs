@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::event::{Deferral, Hunk};
 use crate::names::{CommitId, RunId, SlotId};
 use crate::plan::Ticket;
-use crate::store::{StoreError, write_atomic};
+use crate::store::{StoreError, read_regular, write_atomic};
+
+/// Bytes of a title that a variable takes, and of a worker's commit message that a commit takes.
+const MOST: usize = 64 * 1024;
 
 /// The folder of one ticket within its run, with the files a worker reads and writes.
 #[derive(Clone, Debug)]
@@ -59,12 +62,33 @@ impl TicketFolder {
         Ok(file)
     }
 
-    /// The commit message that attempt `attempt` left, if it left one with any text.
-    pub(crate) fn left_message(&self, attempt: u32) -> Option<String> {
-        let bytes = std::fs::read(self.message(attempt)).ok()?;
-        let text = String::from_utf8_lossy(&bytes).replace('\0', "");
-        (!text.trim().is_empty()).then_some(text)
+    /// The commit message that attempt `attempt` left.
+    pub(crate) fn left_message(&self, attempt: u32) -> LeftMessage {
+        let file = self.message(attempt);
+        let bytes = match read_regular(&file, 2 * MOST as u64) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return LeftMessage::default(),
+            Err(error) => {
+                let warning = format!("its commit message was left out: {}: {error}", file.display());
+                return LeftMessage { text: None, warning: Some(warning) };
+            }
+        };
+        let whole = String::from_utf8_lossy(&bytes);
+        let text = fitting(&whole).replace('\0', "");
+        let warning = (whole.len() > MOST).then(|| {
+            format!("its commit message was cut to the first {} KiB; {} holds it whole", MOST / 1024, file.display())
+        });
+        LeftMessage { text: (!text.trim().is_empty()).then_some(text), warning }
     }
+}
+
+/// What is left of a worker's commit message.
+#[derive(Debug, Default)]
+pub(crate) struct LeftMessage {
+    /// It, if there is any text in it.
+    pub(crate) text: Option<String>,
+    /// What a person should hear of it.
+    pub(crate) warning: Option<String>,
 }
 
 /// Where an attempt stands, for its environment.
@@ -131,7 +155,6 @@ fn port(base: u16, slot: SlotId) -> u16 {
 
 /// As much of a text as a variable may take; the system starts nothing with one of 128 KiB. The ticket file holds it whole.
 fn fitting(text: &str) -> &str {
-    const MOST: usize = 64 * 1024;
     let end = (0..=MOST.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     &text[..end.unwrap_or(0)]
 }

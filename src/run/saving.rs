@@ -8,6 +8,7 @@ use crate::names::{BranchRef, CommitId};
 use crate::process::{Ended, How};
 use crate::queue::{Added, Change, NewEntry, QueueError};
 use crate::run::attempt::{Desk, Fault, Verdict, halted, interrupted, patiently, refused, short_of};
+use crate::run::brief::LeftMessage;
 use crate::run::leash::Phase;
 use crate::run::worker::Ran;
 use crate::worktree::SlotError;
@@ -106,12 +107,13 @@ impl Desk<'_> {
     }
 
     fn submit(&self, seconds: f64, made: Made) -> Verdict {
-        let message = self.folder.left_message(self.attempt.number);
+        let LeftMessage { text: message, warning } = self.folder.left_message(self.attempt.number);
+        let warnings = warning.into_iter().collect();
         let error = match patiently(QueueError::is_transient, || self.enqueue(&made, message.clone())) {
             Ok(added) => {
                 let Made { head, commits, files, .. } = made;
                 let outcome = AttemptOutcome::Candidate { head, commits, files, message };
-                return self.settled(Verdict { outcome, added: Some(added), ..interrupted(seconds) });
+                return self.settled(Verdict { outcome, added: Some(added), warnings, ..interrupted(seconds) });
             }
             Err(error) => error,
         };
@@ -141,7 +143,7 @@ impl Desk<'_> {
         let message = self.folder.left_message(self.attempt.number);
         let by = SnapshotBy {
             identity: self.shop.identity.clone(),
-            message: message.unwrap_or_else(|| self.attempt.ticket.title.clone()),
+            message: message.text.unwrap_or_else(|| self.attempt.ticket.title.clone()),
             seconds: jiff::Timestamp::now().as_second(),
             offset_minutes: jiff::Zoned::now().offset().seconds() / 60,
         };

@@ -11,6 +11,7 @@ mod journal;
 mod lock;
 mod private;
 mod probe;
+mod regular;
 mod removal;
 mod sealed;
 
@@ -25,5 +26,6 @@ pub use journal::{Journal, Opened, Position, Tail};
 pub use lock::FileLock;
 pub use private::{private_dir, scratch_dir, state_dir, state_folder};
 pub use probe::{Probe, probe};
+pub(crate) use regular::{open_regular, read_regular, read_regular_text};
 pub(crate) use removal::{move_whole, remove_all};
 pub(crate) use sealed::{read_sealed, write_sealed};

@@ -88,3 +88,30 @@ pub fn stands_still(pid: &str) -> bool {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     stat.contains(") T ") || stat.contains(") D ") && children.split_whitespace().any(stands_still)
 }
+
+/// Lets a program run to its end, at most 60 s: one that hangs is killed, and is a failure.
+#[track_caller]
+pub fn said_in_time(mut command: Command) -> std::process::Output {
+    let (out, err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    let shared = |file: &std::fs::File| file.try_clone().unwrap();
+    let mut child = command.stdout(shared(&out)).stderr(shared(&err)).spawn().unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > limit {
+            child.kill().and_then(|()| child.wait()).unwrap();
+            panic!("it hangs: {command:?}\n{}\n{}", all_of(out), all_of(err));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    std::process::Output { status, stdout: all_of(out).into_bytes(), stderr: all_of(err).into_bytes() }
+}
+
+fn all_of(mut file: std::fs::File) -> String {
+    use std::io::{Read, Seek};
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
