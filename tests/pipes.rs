@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::process::Stdio;
+
 use common::TestRepo;
-use common::workers::said_in_time;
+use common::workers::{marker, said_in_time};
 use serde_json::{Value, json};
 
 /// What was said by a run, as JSON lines, and how it ended.
@@ -41,6 +43,113 @@ fn wave(repo: &TestRepo, args: &[&str]) -> Said {
 fn run(repo: &TestRepo, level: &str, line: &str) -> Said {
     backlog(repo, &[("ODD", &format!("echo odd >odd; {line}")), ("NEXT", "echo next >next")]);
     wave(repo, &["run", "../t.json", "--json", "-j", "1", "--max-attempts", "1", "--isolation", level])
+}
+
+const OWN: &str = "d=$(git rev-parse --absolute-git-dir)";
+
+#[test]
+fn a_pipe_where_git_reads_a_worktree_is_taken_away_and_named_and_the_work_lands() {
+    for (named, line) in [
+        (".gitignore", "mkfifo .gitignore"),
+        ("q/.gitignore", "mkdir q; echo q >q/q; mkfifo q/.gitignore"),
+        (".gitattributes", "mkfifo .gitattributes"),
+        ("q/.gitattributes", "mkdir q; echo q >q/q; mkfifo q/.gitattributes"),
+        ("q/.gitignore", "mkdir q; echo q >q/q; mkfifo q/p; ln -s p q/.gitignore"),
+        (".gitmodules", "mkfifo .gitmodules"),
+        ("q/.git/HEAD", "git init -q q; rm q/.git/HEAD; mkfifo q/.git/HEAD"),
+        ("q/.git", "mkdir q; echo q >q/q; mkfifo q/.git"),
+        ("logs/HEAD", &format!("{OWN}; mkdir -p $d/logs; rm -f $d/logs/HEAD; mkfifo $d/logs/HEAD")),
+        ("index", &format!("{OWN}; rm $d/index; mkfifo $d/index")),
+        ("index", &format!("{OWN}; rm $d/index; mkfifo $d/p; ln -s p $d/index")),
+        ("HEAD.lock", &format!("{OWN}; mkfifo $d/HEAD.lock")),
+        ("rebase-merge/head-name", &format!("{OWN}; mkdir $d/rebase-merge; mkfifo $d/rebase-merge/head-name")),
+    ] {
+        for level in ["none", "guard"] {
+            let repo = TestRepo::new();
+            let said = run(&repo, level, line);
+            assert_eq!(said.code, Some(0), "{level}: {line}: {}", said.warnings());
+            assert!(
+                said.warnings().contains(&format!("/{named} was a pipe or a device")),
+                "{line}: {}",
+                said.warnings()
+            );
+            assert_eq!((repo.read("odd"), repo.read("next")), ("odd\n".to_owned(), "next\n".to_owned()), "{line}");
+            repo.fsck();
+        }
+    }
+}
+
+#[test]
+fn a_pipe_among_what_all_worktrees_share_is_tampering_and_is_gone() {
+    for (named, line) in [
+        ("packed-refs", "rm -f $c/packed-refs; mkfifo $c/packed-refs"),
+        ("packed-refs", "rm -f $c/packed-refs; mkfifo $c/p; ln -s p $c/packed-refs"),
+        ("HEAD", "rm $c/HEAD; mkfifo $c/HEAD"),
+        ("config", "rm $c/config; mkfifo $c/config"),
+        ("info/exclude", "mkdir -p $c/info; rm -f $c/info/exclude; mkfifo $c/info/exclude"),
+        ("refs/heads/new", "mkfifo $c/refs/heads/new"),
+        ("refs/heads/main.lock", "mkfifo $c/refs/heads/main.lock"),
+        (
+            "logs/refs/heads/main",
+            "mkdir -p $c/logs/refs/heads; rm -f $c/logs/refs/heads/main; mkfifo $c/logs/refs/heads/main",
+        ),
+        ("objects/pack/pack-1.idx", "mkdir -p $c/objects/pack; mkfifo $c/objects/pack/pack-1.idx"),
+    ] {
+        let repo = TestRepo::new();
+        repo.git(&["branch", "other"]);
+        repo.git(&["pack-refs", "--all"]);
+        let refs = repo.git(&["for-each-ref"]);
+        let said = run(&repo, "guard", &format!("c=$(git rev-parse --path-format=absolute --git-common-dir); {line}"));
+        let why = said.ticket("ODD")["reason"].as_str().unwrap_or_default();
+        assert!(why.starts_with("tampering: ") && why.contains(named) && why.contains("pipe"), "{line}: {why}");
+        assert_eq!(said.ticket("NEXT")["state"], "landed", "{line}: {}", said.warnings());
+        let now = repo.git(&["for-each-ref", "refs/heads/other"]);
+        assert!(refs.contains(&now) && !now.is_empty(), "{line}: what was packed is there again");
+        assert!(!repo.path("odd").exists() && repo.path("next").exists(), "{line}");
+        repo.fsck();
+    }
+}
+
+#[test]
+fn pipes_in_a_lent_repository_keep_nothing_from_coming_home() {
+    let doctor = TestRepo::new().wave(&["doctor", "--json"]).stdout;
+    if doctor.contains("no landlock") {
+        eprintln!("SKIPPED: landlock does not work on this machine");
+        return;
+    }
+    for line in [
+        "mkdir -p $d/objects/aa; mkfifo $d/objects/aa/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+        "mkfifo $d/objects/pack/pack-1.idx",
+        "mkfifo $d/p; ln -s $d/p $d/objects/pack/pack-1.idx",
+        "git checkout -q -b mine; rm -f $d/packed-refs; mkfifo $d/packed-refs",
+    ] {
+        let repo = TestRepo::new();
+        let said = run(&repo, "landlock", &format!("{OWN}; git add odd; git commit -qm mine; {line}"));
+        assert_eq!(said.code, Some(0), "{line}: {}", said.warnings());
+        assert_eq!(repo.read("odd"), "odd\n", "{line}");
+        repo.fsck();
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_beside_a_pipe_is_resumed_and_cleaned() {
+    for (then, code) in [("resume", 0), ("clean", 0)] {
+        let repo = TestRepo::new();
+        let (here, over) = (repo.home().join("here"), repo.home().join("over"));
+        let line = format!("mkfifo .gitignore; echo . >{}; exec sleep 600", here.display());
+        let work = format!("echo odd >odd; [ -e {} ] || {{ {line}; }}", over.display());
+        backlog(&repo, &[("ODD", &work)]);
+        let mut run = repo.wave_command(repo.root(), &["run", "../t.json"]);
+        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        marker(&here);
+        run.kill().and_then(|()| run.wait().map(drop)).unwrap();
+        std::fs::write(&over, "").unwrap();
+        let said = said_in_time(repo.wave_command(repo.root(), &[then]));
+        assert_eq!(said.status.code(), Some(code), "{then}: {}", String::from_utf8_lossy(&said.stderr));
+        let held = repo.git(&["for-each-ref", "--format=%(refname)", "refs/wave/rescue"]);
+        assert_eq!(repo.git(&["show", &format!("{held}:odd")]), "odd", "{then}: what it had made is held");
+        assert_eq!(repo.path("odd").exists(), then == "resume");
+    }
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod own_moves;
 mod pack;
 mod packed;
 mod packs;
+mod pipes;
 mod place;
 mod plumbing;
 mod program;

@@ -39,10 +39,17 @@ impl Desk<'_> {
             Err(error) => self.not_started(&error, SlotError::is_transient),
         };
         // Before anything of the worktree is used.
+        let cleared = self.shop.slots.clear_pipes(self.attempt.slot);
         let judged = self.guard_ends();
-        let returned = self.returned(phase);
+        let (cleared, returned) = match cleared {
+            Ok(warnings) => (warnings, self.returned(phase)),
+            Err(error) => (Vec::new(), Err(error)),
+        };
         match judged {
-            Ok(judgement) => Ran { ended, returned, judgement, shortage },
+            Ok(mut judgement) => {
+                judgement.warnings.extend(cleared);
+                Ran { ended, returned, judgement, shortage }
+            }
             Err(error) => {
                 let (returned, judgement) = (returned.and(Err(error.into())), Judgement::default());
                 Ran { ended, returned, judgement, shortage }

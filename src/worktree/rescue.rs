@@ -47,6 +47,7 @@ pub(super) fn rescue(
     name: &str,
     base: Option<CommitId>,
 ) -> Result<Rescued, SlotError> {
+    repo.clear_pipes(at, name)?;
     repo.take_back(at, name)?;
     let known = base.filter(|base| repo.commit_info(base).is_ok());
     let base = match known {

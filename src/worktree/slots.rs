@@ -146,6 +146,14 @@ impl Slots {
         Ok(aside)
     }
 
+    /// Takes away what git would wait at in the slot that a worker has left; gives what people should know of that.
+    pub fn clear_pipes(&self, slot: SlotId) -> Result<Vec<String>, SlotError> {
+        let gone = self.repo.clear_pipes(&self.path(slot), &self.slot(slot)?.name)?;
+        let told =
+            |path: &PathBuf| format!("{} was a pipe or a device, at which git waits; it is gone", path.display());
+        Ok(gone.iter().map(told).collect())
+    }
+
     /// Gives the slot's worktree a repository of its own, for a worker that is kept out of ours, and an empty temporary
     /// folder. Gives what that worker has to write to, the temporary folder last.
     pub fn lend(&self, slot: SlotId) -> Result<Vec<PathBuf>, SlotError> {

@@ -3,13 +3,15 @@
 //! Knows nothing of who changed it.
 
 use std::fs::{self, Metadata, Permissions};
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::harmless;
 use crate::git::GitError;
-use crate::store::write_atomic;
+use crate::git::pipes::{is_odd, take_away};
+use crate::store::{open_regular, write_atomic};
 
 /// What a file is to git.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(super) enum Kind {
     Configuration,
     Hook,
     Plain,
+    /// Git rewrites it all the time, people's and workers' alike: only what cannot be read as a file is tampering.
+    Moving,
 }
 
 /// What is at a path.
@@ -86,6 +90,7 @@ impl Kept {
         };
         match (self.kind, text(&self.content), text(&change.content)) {
             (Kind::Configuration, Some(before), Some(after)) => harmless::same_but_for_branches(&before, &after),
+            (Kind::Moving, _, _) => !is_odd(&self.path),
             (Kind::Hook, _, _) => self.path.extension().is_some_and(|extension| extension == "sample"),
             _ => false,
         }
@@ -98,6 +103,7 @@ impl Kept {
     /// Puts back what was there; what is there now goes into `aside`. Says so.
     pub(super) fn put_back(&mut self, aside: &Path) -> Result<String, GitError> {
         let io = |e| GitError::io(&self.path, e);
+        let was_odd = is_odd(&self.path);
         let kept_at = match &self.content {
             Content::Nothing | Content::Other => put_aside(&self.path, aside)?,
             Content::Link(to) => {
@@ -126,6 +132,12 @@ impl Kept {
         self.stamp = stamp(&self.path);
         let done = if self.content == Content::Nothing { "made" } else { "changed" };
         Ok(match kept_at {
+            _ if was_odd => {
+                format!(
+                    "{} was made a pipe or a device, at which git waits; what was there is back",
+                    self.path.display()
+                )
+            }
             Some(at) => {
                 format!("{} was {done}; that is undone, and what it said is in {}", self.path.display(), at.display())
             }
@@ -138,6 +150,10 @@ impl Kept {
 fn put_aside(path: &Path, aside: &Path) -> Result<Option<PathBuf>, GitError> {
     let io = |e| GitError::io(path, e);
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(None) };
+    if is_odd(path) {
+        // It says nothing, and who reads it waits.
+        return take_away(path).map(|()| None).map_err(io);
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let to = (1u32..).map(|n| aside.join(format!("{n}.{name}"))).find(|to| fs::symlink_metadata(to).is_err());
     let to = to.expect("the numbers do not end");
@@ -161,7 +177,7 @@ fn stamp(path: &Path) -> Stamp {
 }
 
 /// When what is at `path` was last changed; of what is gone, when its folder was.
-fn time_of(path: &Path) -> SystemTime {
+pub(super) fn time_of(path: &Path) -> SystemTime {
     let found = fs::symlink_metadata(path).or_else(|_| fs::symlink_metadata(path.parent().unwrap_or(path)));
     found.map_or_else(|_| SystemTime::now(), |found| changed_at(&found))
 }
@@ -182,7 +198,11 @@ fn read(path: &Path) -> std::io::Result<Content> {
     };
     Ok(match found.file_type() {
         kind if kind.is_symlink() => Content::Link(fs::read_link(path)?),
-        kind if kind.is_file() => Content::File { bytes: fs::read(path)?, mode: found.permissions().mode() & 0o7777 },
+        kind if kind.is_file() => {
+            let (mut file, mut bytes) = (open_regular(path)?, Vec::new());
+            file.read_to_end(&mut bytes)?;
+            Content::File { bytes, mode: found.permissions().mode() & 0o7777 }
+        }
         _ => Content::Other,
     })
 }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::kept::{Kept, Kind};
 use self::moment::{Moment, Within};
+use super::pipes::take_away;
 use super::{GitError, Repository};
 use crate::store::private_dir;
 
@@ -45,6 +46,7 @@ pub struct Watching(Arc<Watch>);
 
 #[derive(Debug)]
 struct Watch {
+    repo: Repository,
     /// Where what was put aside goes.
     aside: PathBuf,
     state: Mutex<State>,
@@ -58,6 +60,8 @@ struct State {
     found: Vec<Tampering>,
     /// When everything was last seen to be as it is known.
     looked: Moment,
+    /// When pipes were last looked for.
+    listed: Moment,
 }
 
 /// Whose command a worker runs.
@@ -80,8 +84,9 @@ struct Span {
 impl Repository {
     /// Begins to watch. What is found to be changed goes into `aside`.
     pub fn watch(&self, aside: &Path) -> Result<Watching, GitError> {
-        let looked = Moment::now();
-        let mut state = State { kept: Vec::new(), folders: Vec::new(), spans: Vec::new(), found: Vec::new(), looked };
+        let (looked, kept) = (Moment::now(), Vec::new());
+        let (folders, spans, found) = (Vec::new(), Vec::new(), Vec::new());
+        let mut state = State { kept, folders, spans, found, looked, listed: looked };
         let (mut files, folders) = self.watched()?;
         files.extend(self.pointers());
         for (path, kind) in files {
@@ -93,7 +98,7 @@ impl Repository {
             }
             state.folders.push(folder);
         }
-        let watch = Arc::new(Watch { aside: aside.to_owned(), state: Mutex::new(state) });
+        let watch = Arc::new(Watch { repo: self.clone(), aside: aside.to_owned(), state: Mutex::new(state) });
         WATCHES.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&watch));
         Ok(Watching(watch))
     }
@@ -104,6 +109,9 @@ impl Repository {
         let mut files = Vec::new();
         for name in ["config", "config.worktree"] {
             files.push((common.join(name), Kind::Configuration));
+        }
+        for name in ["HEAD", "packed-refs"] {
+            files.push((common.join(name), Kind::Moving));
         }
         for name in ["commondir", "info/attributes", "info/exclude", "info/grafts", "objects/info/alternates"] {
             files.push((common.join(name), Kind::Plain));
@@ -175,9 +183,10 @@ pub(super) fn settle_all() -> Result<(), GitError> {
 }
 
 impl Watching {
-    /// Looks now.
+    /// Looks now, also for what git would wait at.
     pub fn settle(&self) -> Result<(), GitError> {
-        self.0.settle()
+        self.0.settle()?;
+        self.0.clear_pipes()
     }
 
     /// From now on this worker may be the one who changes something.
@@ -230,6 +239,24 @@ impl Watch {
             found.push(Tampering { what, suspects });
         }
         *looked = begun;
+        Ok(())
+    }
+
+    /// Takes away pipes that were made where git finds them without our naming them: among refs, logs and packs. One that
+    /// is there though no worker ran is the user's.
+    fn clear_pipes(&self) -> Result<(), GitError> {
+        let mut state = self.state();
+        let begun = Moment::now();
+        for path in self.repo.shared_pipes() {
+            let made = Within::of(kept::time_of(&path), state.listed, Moment::now());
+            let suspects = suspects(&state.spans, made);
+            if !suspects.is_empty() {
+                take_away(&path).map_err(|e| GitError::io(&path, e))?;
+                let what = format!("{} was made a pipe or a device, at which git waits; it is gone", path.display());
+                state.found.push(Tampering { what, suspects });
+            }
+        }
+        state.listed = begun;
         Ok(())
     }
 }

@@ -1,0 +1,156 @@
+//! Pipes and devices where git looks for files: who opens one waits, perhaps for ever. They are taken away, and named.
+//!
+//! A worker can make one under any name that git reads: a `.gitignore`, its worktree's `index`, an object. To git none of
+//! them is content, so nothing that could land goes with it. A link to one goes too: it is followed. Whoever waits at one
+//! already is let go. Knows nothing of workers, and starts nothing.
+
+use std::fs::{self, DirEntry, FileType, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::place::is_folder;
+use super::{GitError, Repository};
+
+/// Folders of the repository that all worktrees share where git opens whatever it finds. Loose objects it opens by name.
+const SHARED: [&str; 6] = ["refs", "logs", "info", "reftable", "objects/info", "objects/pack"];
+
+/// What of a folder may be odd.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Among {
+    /// Whatever is in it, at any depth.
+    Everything,
+    /// What git takes for its own among the files of a worktree: `.git` and all in it, `.gitignore`, `.gitattributes`.
+    GitsOwn,
+}
+
+impl Repository {
+    /// Takes away what git would wait at in a worktree that a worker has left: among its files, and in its folder in the
+    /// repository with what is lent to it. Gives what is gone. Before anything else of the worktree is used.
+    pub fn clear_pipes(&self, at: &Path, name: &str) -> Result<Vec<PathBuf>, GitError> {
+        let admin = self.place(at, name).admin;
+        let mut found = Vec::new();
+        if is_folder(at) {
+            found.extend(odd_in(at, Among::GitsOwn));
+        }
+        if is_folder(&admin) {
+            found.extend(odd_in(&admin, Among::Everything));
+        }
+        for path in &found {
+            take_away(path).map_err(|e| GitError::io(path, e))?;
+        }
+        Ok(found)
+    }
+
+    /// What git would wait at in what all worktrees share.
+    pub(super) fn shared_pipes(&self) -> Vec<PathBuf> {
+        let common = self.common_dir();
+        let worktrees = entries(&common.join("worktrees")).map(|entry| entry.path());
+        let flat = worktrees.chain([common.to_owned()]).flat_map(|folder| odd_files(&folder));
+        let deep = SHARED.iter().flat_map(|folder| odd_in(&common.join(folder), Among::Everything));
+        let mut found: Vec<_> = flat.chain(deep).collect();
+        found.sort();
+        found
+    }
+}
+
+/// Whether there is something at `path`, or where a link there leads, that is neither a file nor a folder.
+pub(super) fn is_odd(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| is_odd_kind(found.file_type()))
+}
+
+fn is_odd_kind(kind: FileType) -> bool {
+    // A socket cannot be opened, so nobody waits: git's fsmonitor has one.
+    kind.is_fifo() || kind.is_char_device() || kind.is_block_device()
+}
+
+/// Removes a pipe, a device, or a link to one. Who waits for the other end of the pipe sees it for a moment, and goes on.
+pub(super) fn take_away(path: &Path) -> io::Result<()> {
+    let is_pipe = fs::symlink_metadata(path)?.file_type().is_fifo();
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let end = || OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).ok();
+    let _end = is_pipe.then(end);
+    fs::remove_file(path)
+}
+
+/// What is odd in a folder and below it; links to folders are not followed, what cannot be listed is passed over.
+fn odd_in(folder: &Path, among: Among) -> Vec<PathBuf> {
+    let (mut found, mut left) = (Vec::new(), vec![(folder.to_owned(), among)]);
+    while let Some((folder, among)) = left.pop() {
+        for entry in entries(&folder) {
+            let name = entry.file_name();
+            let counts = among == Among::Everything || name.as_encoded_bytes().starts_with(b".git");
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => {
+                    let inside = if name == ".git" { Among::Everything } else { among };
+                    left.push((entry.path(), inside));
+                }
+                Ok(kind) if counts && !kind.is_file() && is_odd(&entry.path()) => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn odd_files(folder: &Path) -> Vec<PathBuf> {
+    let is_no_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
+    let odd = entries(folder).filter(is_no_file).map(|entry| entry.path()).filter(|path| is_odd(path));
+    odd.collect()
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn pipe(path: &Path) {
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    }
+
+    #[test]
+    fn among_a_worktrees_files_only_what_git_would_open_is_odd() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("a/b/.git/refs")).unwrap();
+        for name in ["a/.gitignore", "a/b/.git/refs/x", "mine", "a/mine"] {
+            pipe(&at(name));
+        }
+        symlink("../mine", at("a/.gitattributes")).unwrap();
+        symlink("nowhere", at(".gitmodules")).unwrap();
+        symlink("mine", at("to-mine")).unwrap();
+        fs::write(at(".gitignore"), "*").unwrap();
+        let mut found = odd_in(folder.path(), Among::GitsOwn);
+        found.sort();
+        assert_eq!(found, ["a/.gitattributes", "a/.gitignore", "a/b/.git/refs/x"].map(at));
+        assert_eq!(odd_in(folder.path(), Among::Everything).len(), 6);
+    }
+
+    #[test]
+    fn who_waits_at_a_pipe_goes_on_when_it_is_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        pipe(&path);
+        let (say, hear) = std::sync::mpsc::channel();
+        let (say_read, hear_read) = std::sync::mpsc::channel();
+        let there = path.clone();
+        std::thread::spawn(move || {
+            say.send(rustix::thread::gettid().as_raw_nonzero()).unwrap();
+            say_read.send(fs::read(there)).unwrap();
+        });
+        let stat = format!("/proc/self/task/{}/stat", hear.recv().unwrap());
+        while !fs::read_to_string(&stat).unwrap().contains(") S ") {
+            std::thread::yield_now();
+        }
+        take_away(&path).unwrap();
+        let read = hear_read.recv_timeout(std::time::Duration::from_secs(20)).expect("it goes on");
+        assert!(read.unwrap().is_empty() && !path.exists());
+    }
+}
