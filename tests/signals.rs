@@ -198,6 +198,102 @@ fn a_run_under_nohup_goes_on_when_the_terminal_hangs_up() {
     assert!(repo.path("a").exists());
 }
 
+/// A repository whose files go through a filter that leaves its git's pid and its own, and then keeps git waiting.
+fn with_slow_filter(repo: &TestRepo, way: &str) {
+    repo.write(".gitattributes", "*.slow filter=slow\n");
+    repo.write("a.slow", "a\n");
+    repo.commit("slow");
+    let seen = repo.home().join("filter");
+    let line = format!("echo $PPID $$ >{0}.new; mv {0}.new {0}; exec sleep 600", seen.display());
+    repo.git(&["config", &format!("filter.slow.{way}"), &line]);
+}
+
+fn pids(marker: &str) -> Vec<String> {
+    marker.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Starts a run; what it says is in `said`.
+fn start(repo: &TestRepo) -> Child {
+    let said = std::fs::File::create(repo.home().join("said")).unwrap();
+    let mut command = repo.wave_command(repo.root(), &["run", "../t.json", "--grace", "1s"]);
+    command.stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
+}
+
+/// Asks it twice to end, the second time when it has heard the first.
+fn ask_twice(repo: &TestRepo, runner: &mut Child) -> Option<i32> {
+    signal("TERM", runner);
+    until("stopping", || std::fs::read_to_string(repo.home().join("said")).unwrap().contains("stopping"));
+    signal("TERM", runner);
+    let mut ended = None;
+    until("its end", || {
+        ended = runner.try_wait().unwrap();
+        ended.is_some()
+    });
+    ended.and_then(|status| status.code())
+}
+
+#[test]
+fn two_signals_end_a_run_whose_worktree_or_work_waits_in_a_filter_and_nothing_is_lost() {
+    for way in ["smudge", "clean"] {
+        let repo = TestRepo::new();
+        backlog(&repo, "echo a >a; [ -e b.slow ] || echo b >b.slow");
+        with_slow_filter(&repo, way);
+        let mut runner = start(&repo);
+        let waiting = pids(&marker(&repo.home().join("filter")));
+        assert_eq!(ask_twice(&repo, &mut runner), Some(143), "{way}");
+        dead_within(&waiting, Duration::from_secs(5));
+        repo.git(&["config", "--unset", &format!("filter.slow.{way}")]);
+        repo.wave(&["resume"]).exits(0);
+        assert_eq!(repo.read("a"), "a\n", "{way}");
+        let held = repo.git(&["for-each-ref", "--format=%(refname)", "refs/wave/rescue"]);
+        assert!(way == "smudge" || repo.git(&["show", &format!("{held}:b.slow")]) == "b", "{way}: {held}");
+        repo.assert_tidy();
+    }
+}
+
+#[test]
+fn a_git_in_a_slot_does_not_outlive_its_runner() {
+    let repo = TestRepo::new();
+    backlog(&repo, "echo a >a");
+    with_slow_filter(&repo, "smudge");
+    let mut runner = start(&repo);
+    let mut waiting = pids(&marker(&repo.home().join("filter")));
+    runner.kill().and_then(|()| runner.wait().map(drop)).unwrap();
+    let filter = waiting.pop().unwrap();
+    dead_within(&waiting, Duration::from_secs(2));
+    Command::new("kill").arg(filter).status().unwrap();
+}
+
+#[test]
+fn a_git_that_moves_the_branch_is_left_to_end_whatever_ends_the_run() {
+    for how in ["TERM twice", "KILL"] {
+        let repo = TestRepo::new();
+        backlog(&repo, "echo a >a");
+        let (seen, go) = (repo.home().join("hook"), repo.home().join("go"));
+        let line = format!(
+            "#!/bin/sh\n[ \"$1\" = prepared ] && grep -q refs/heads/main || exit 0\n\
+             echo $PPID >{0}.new; mv {0}.new {0}\nwhile ! [ -e {1} ]; do sleep 0.02; done\n",
+            seen.display(),
+            go.display()
+        );
+        repo.write(".git/hooks/reference-transaction", line);
+        repo.shell("chmod +x .git/hooks/reference-transaction");
+        let mut runner = start(&repo);
+        let git = marker(&seen);
+        if how == "KILL" {
+            runner.kill().and_then(|()| runner.wait().map(drop)).unwrap();
+        } else {
+            assert_eq!(ask_twice(&repo, &mut runner), Some(143));
+        }
+        assert!(alive(&git), "{how}");
+        std::fs::write(&go, "").unwrap();
+        until("its end", || !alive(&git));
+        assert_eq!(repo.git(&["show", "main:a"]), "a", "{how}: it moved the branch");
+        repo.wave(&["resume"]).exits(0);
+        assert_eq!(repo.subjects("main").len(), 2, "{how}: once");
+    }
+}
+
 fn signal(name: &str, to: &Child) {
     let sent = Command::new("kill").args([&format!("-{name}"), &to.id().to_string()]).status().unwrap();
     assert!(sent.success());

@@ -56,7 +56,7 @@ impl Conversion {
         let mut git = Program::new(folder);
         git.git_dir(folder).env("GIT_INDEX_FILE", place.admin.join("wave-no-index"));
         git.args([OsStr::new("-c"), &setting]).args(["hash-object", "-w", "--stdin"]).args([named]);
-        let stored = git.input(bytes).run(&[0])?.stdout;
+        let stored = git.expendable().input(bytes).run(&[0])?.stdout;
         oid(&CommitId::new(String::from_utf8_lossy(&stored).trim()))
     }
 }

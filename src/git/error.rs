@@ -110,6 +110,12 @@ pub enum GitError {
         /// Why.
         source: io::Error,
     },
+    /// A git process was not started any more: the run was told to end at once.
+    #[error("git {command} was not run: everything was told to end; `git wave resume` goes on")]
+    Ended {
+        /// The subcommand and its arguments.
+        command: String,
+    },
     /// git answered in a shape we do not know.
     #[error("git {command} answered in an unknown shape: {detail}")]
     Answer {
@@ -146,11 +152,11 @@ pub enum GitError {
 
 impl GitError {
     /// Whether the same call may succeed a little later with nothing changed by anybody in between: a held lock, a full
-    /// disk, no descriptors left. Everything unknown is permanent.
+    /// disk, no descriptors left; or in another run. Everything unknown is permanent.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Locked { .. } => true,
+            Self::Locked { .. } | Self::Ended { .. } => true,
             Self::Library { detail, .. } => names_pressure(detail) || names_collected(detail),
             // Of its configuration, say: opening it is reading files.
             Self::Unsupported { what, .. } => names_pressure(what),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use super::GitError;
+use super::{GitError, expendable};
 use crate::store::FileLock;
 
 /// Which hooks of the repository may run.
@@ -21,6 +21,15 @@ pub(crate) enum Hooks {
     On,
 }
 
+/// What ends a git besides itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// Nothing: killed in the middle, it would leave half of what it does.
+    Spared,
+    /// A run that is told to end at once, and our own death.
+    Expendable,
+}
+
 /// A git command line in the making.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -29,6 +38,7 @@ pub(crate) struct Program {
     input: Option<Vec<u8>>,
     /// What is its stdin, open.
     stdin: Option<std::fs::File>,
+    life: Life,
 }
 
 impl Program {
@@ -51,7 +61,7 @@ impl Program {
             command.args(["-c", "core.hooksPath=/dev/null"]);
         }
         command.args(["-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
-        Self { command, shown: Vec::new(), input: None, stdin: None }
+        Self { command, shown: Vec::new(), input: None, stdin: None, life: Life::Spared }
     }
 
     /// Lets through those variables of the caller that say who the user is.
@@ -110,11 +120,29 @@ impl Program {
         self
     }
 
+    /// It works in a slot: a run that is told to end at once does not wait for it, and what it leaves is made anew.
+    pub(super) fn expendable(&mut self) -> &mut Self {
+        self.life = Life::Expendable;
+        self
+    }
+
     /// Runs it to its end, once nothing that a worker planted would be read. An exit code outside `expected` is an error.
     #[tracing::instrument(level = "debug", name = "git", skip_all, fields(command = self.shown()))]
     pub(crate) fn run(&mut self, expected: &[i32]) -> Result<Output, GitError> {
         super::watch::settle_all()?;
-        judged(self.output(), self.shown(), expected)
+        let (input, stdin) = (self.input.take(), self.stdin.take());
+        let stdin = if input.is_some() { Stdio::piped() } else { stdin.map_or_else(Stdio::null, Stdio::from) };
+        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = self.shown();
+        let not_run = |source| GitError::NotRun { command: command.clone(), source };
+        let (child, _listed) = match self.life {
+            Life::Spared => (self.command.spawn().map_err(not_run)?, None),
+            Life::Expendable => match expendable::start(&mut self.command).map_err(not_run)? {
+                Some((child, listed)) => (child, Some(listed)),
+                None => return Err(GitError::Ended { command }),
+            },
+        };
+        judged(output(child, input), command, expected)
     }
 
     /// Begins it, without input, once nothing that a worker planted would be read; for one who has other things to do meanwhile.
@@ -130,26 +158,6 @@ impl Program {
         super::watch::settle_all()?;
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command.spawn().map_err(|source| GitError::NotRun { command: self.shown(), source })
-    }
-
-    fn output(&mut self) -> std::io::Result<Output> {
-        let Some(input) = self.input.take() else {
-            let stdin = self.stdin.take().map_or_else(Stdio::null, Stdio::from);
-            return self.command.stdin(stdin).output();
-        };
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn()?;
-        let mut pipe = child.stdin.take();
-        std::thread::scope(|scope| {
-            // Fed beside the reading: git may answer before it has read everything. One that closes its stdin early has
-            // its reason, and says it by its exit code.
-            let feed = move || pipe.take().map(|mut pipe| pipe.write_all(&input));
-            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, feed) {
-                let _ = child.kill().and_then(|()| child.wait());
-                return Err(error);
-            }
-            child.wait_with_output()
-        })
     }
 
     fn shown(&self) -> String {
@@ -179,6 +187,21 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.take().map(Child::wait_with_output);
     }
+}
+
+fn output(mut child: Child, input: Option<Vec<u8>>) -> std::io::Result<Output> {
+    let Some(input) = input else { return child.wait_with_output() };
+    let mut pipe = child.stdin.take();
+    std::thread::scope(|scope| {
+        // Fed beside the reading: git may answer before it has read everything. One that closes its stdin early has
+        // its reason, and says it by its exit code.
+        let feed = move || pipe.take().map(|mut pipe| pipe.write_all(&input));
+        if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, feed) {
+            let _ = child.kill().and_then(|()| child.wait());
+            return Err(error);
+        }
+        child.wait_with_output()
+    })
 }
 
 fn judged(output: std::io::Result<Output>, command: String, expected: &[i32]) -> Result<Output, GitError> {

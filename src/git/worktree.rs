@@ -214,6 +214,7 @@ impl Repository {
         git.args(["-c", "submodule.recurse=false", "-c", "checkout.workers=0"]);
         // The other half of a split index would lie where the worktree's own git does not look for it.
         git.args(["-c", "core.splitIndex=false"]);
+        git.expendable();
         git
     }
 

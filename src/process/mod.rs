@@ -14,6 +14,7 @@ mod descriptors;
 mod environment;
 mod follow;
 mod landlock;
+mod lifeline;
 mod limits;
 mod log;
 mod orphans;
@@ -28,6 +29,7 @@ mod worker;
 
 pub use confine::{Bounds, Confinement, LandlockReach, Means, Network, bubblewrap_program, landlock_reach, means};
 pub use follow::Follower;
+pub(crate) use lifeline::end_with_us;
 pub use log::{left_out, parts};
 pub use pulse::Pulse;
 pub use redact::{Redactor, Secrets};
@@ -35,7 +37,7 @@ pub use sanitise::sanitise;
 pub use shim::shim_main;
 pub use spec::{Ended, How, Leak, ProcessError, Spec, Stop, Survived};
 pub use tree::can_supervise;
-pub(crate) use tree::{Process, process};
+pub(crate) use tree::{Process, kill_tree, process};
 pub use worker::{Stopper, Worker, start};
 
 /// The first argument that makes this binary a shim.

@@ -89,6 +89,16 @@ pub(super) fn signal_all(processes: &[Process], signal: Signal) {
     }
 }
 
+/// Kills a process and everything below it.
+pub(crate) fn kill_tree(root: &Process) {
+    let mut all = descendants(root.pid);
+    // It first: what it sees dying it may start again. And it must be the one whose descendants these are.
+    all.insert(0, root.clone());
+    if process(root.pid.as_raw_nonzero().get()).is_some_and(|now| now.started == root.started) {
+        signal_all(&all, Signal::KILL);
+    }
+}
+
 /// Whether the kernel helps: a subreaper, pinned processes, and a process table that can be read. Says what is missing.
 pub fn can_supervise() -> Result<(), String> {
     let me = rustix::process::getpid();

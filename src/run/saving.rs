@@ -204,12 +204,10 @@ impl Desk<'_> {
         let slot = self.attempt.slot;
         if error.is_transient() {
             self.shop.slots.leave(slot);
-            let fault = format!("what {} made could not be saved: {error}", self.attempt.ticket.id);
-            return Verdict {
-                warnings: verdict.warnings,
-                fault: Some(Fault::Lasting(fault)),
-                ..interrupted(verdict.seconds)
-            };
+            let what = format!("what {} made could not be saved: {error}", self.attempt.ticket.id);
+            // A run that is ending has its reason: `resume` saves it.
+            let fault = (!self.attempt.leash.stopped()).then_some(Fault::Lasting(what));
+            return Verdict { warnings: verdict.warnings, fault, ..interrupted(verdict.seconds) };
         }
         let mut verdict = verdict;
         let number = self.attempt.number;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::event::Event;
+use crate::git::end_gits_in_slots;
 use crate::process::Stop;
 use crate::run::attempt::Fault;
 use crate::run::dispatcher::Dispatcher;
@@ -30,6 +31,7 @@ impl Dispatcher {
             SignalCount::None | SignalCount::Once(_) => self.stop(signal.word(), Stop::Gently),
             SignalCount::Twice(_) => {
                 self.give_up.store(true, Ordering::Relaxed);
+                end_gits_in_slots();
                 self.stop(signal.word(), Stop::AtOnce)
             }
         }

@@ -59,7 +59,7 @@ impl View {
     /// counts; what git writes is one whole index.
     pub(super) fn git(&self) -> Program {
         let mut git = Program::new(&self.root);
-        git.git_dir(&self.folder).env("GIT_WORK_TREE", &self.at);
+        git.expendable().git_dir(&self.folder).env("GIT_WORK_TREE", &self.at);
         for setting in [
             "core.splitIndex=false",
             "index.sparse=false",
