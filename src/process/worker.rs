@@ -24,8 +24,9 @@ use super::{environment, shim};
 
 /// How long the streams may stay open after the whole tree is dead.
 const OPEN_AFTER_END: Duration = Duration::from_millis(200);
-/// How much longer than it may take a worker to time out until its shim counts as one that stands still.
-const OVERDUE: Duration = Duration::from_secs(5);
+/// How long after its time a worker is heard to have ended, or its shim may stand still: then it is woken, and again. One that
+/// does not stand still does not notice.
+const OVERDUE: Duration = Duration::from_millis(500);
 
 /// A worker under way. Dropping it without [`Worker::wait`] ends its tree, like the runner's death.
 #[derive(Debug)]
@@ -35,8 +36,8 @@ pub struct Worker {
     capture: Capture,
     pulse: Arc<Pulse>,
     began: Instant,
-    /// After this long, its shim must have ended it.
-    ends_within: Option<Duration>,
+    /// After this long, its shim must be about to end it.
+    overdue_in: Option<Duration>,
 }
 
 /// The line to a shim.
@@ -119,8 +120,8 @@ pub fn start(spec: &Spec) -> Result<Worker, ProcessError> {
             let pinned = i32::try_from(shim.pid()).ok().and_then(Pid::from_raw);
             let pinned = pinned.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
             let control = Arc::new(Control { socket: ours, shim: pinned });
-            let ends_within = spec.timeout.map(|timeout| timeout.saturating_add(spec.grace).saturating_add(OVERDUE));
-            Ok(Worker { shim, control, capture, pulse, began, ends_within })
+            let overdue_in = spec.timeout.map(|timeout| timeout.saturating_add(OVERDUE));
+            Ok(Worker { shim, control, capture, pulse, began, overdue_in })
         }
         Err(source) => {
             // The lifeline closes, which ends the shim.
@@ -181,7 +182,7 @@ impl Worker {
     fn last_words(&self) -> Vec<u8> {
         let mut text = Vec::new();
         let mut socket = &self.control.socket;
-        let mut patience = self.ends_within;
+        let mut patience = self.overdue_in;
         loop {
             let _ = socket.set_read_timeout(patience);
             match socket.read_to_end(&mut text) {
