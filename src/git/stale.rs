@@ -181,7 +181,7 @@ impl Repository {
     }
 }
 
-fn locks_below(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn locks_below(folder: &Path) -> Vec<PathBuf> {
     let (mut locks, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(at) = folders.pop() {
         for entry in std::fs::read_dir(at).into_iter().flatten().flatten() {

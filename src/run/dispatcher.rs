@@ -22,6 +22,7 @@ use crate::policy::Backoff;
 use crate::queue::{QueueError, Told};
 use crate::run::attempt::{self, Attempt, Verdict, Workshop, jitter};
 use crate::run::face::{Consent, Face};
+use crate::run::guard::Guard;
 use crate::run::leash::Leash;
 use crate::run::pace::Desk;
 use crate::run::record::{EventLog, RecordError};
@@ -370,7 +371,9 @@ impl Dispatcher {
     /// The worktrees go first, so that the report is the last word.
     fn close(mut self) -> Result<Ending, RunError> {
         let keep = if self.shop.settings.worktrees == Worktrees::Keep { Keep::Worktrees } else { Keep::Nothing };
-        for message in self.shop.slots.close(keep) {
+        let mut warnings = self.shop.slots.close(keep);
+        warnings.extend(self.shop.guard.iter().flat_map(Guard::locks_left));
+        for message in warnings {
             self.record(Event::Warning { ticket: None, message })?;
         }
         let signal = self.signals.first().map(Signal::number);

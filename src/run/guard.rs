@@ -5,11 +5,11 @@
 //! everybody hears of it and nobody is charged. What people do meanwhile stays: a branch that moved to somebody else's
 //! commit is theirs. Knows nothing of how a file or a ref is put back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::git::{GitError, LogMark, Repository, Watching, Whose};
+use crate::git::{GitError, LogMark, RefLock, Repository, Watching, Whose};
 use crate::names::{BranchRef, CommitId, SlotId, TicketId};
 use crate::queue::Queue;
 
@@ -35,6 +35,8 @@ struct State {
     /// The last tip of the target that no worker made.
     tip: Option<CommitId>,
     live: BTreeMap<SlotId, Live>,
+    /// Locks on refs that were made while a worker ran, and its name.
+    locks: BTreeMap<RefLock, String>,
 }
 
 /// A worker under way.
@@ -45,13 +47,14 @@ struct Live {
     name: String,
     mark: LogMark,
     heads: BTreeMap<BranchRef, CommitId>,
+    locks: BTreeSet<RefLock>,
     deeds: Vec<String>,
 }
 
 impl Guard {
     pub(crate) fn begin(repo: &Repository, target: &BranchRef) -> Result<Self, GitError> {
         let watching = repo.watch(&repo.common_dir().join("wave/tampered"))?;
-        let state = State { tip: repo.tip(target)?, live: BTreeMap::new() };
+        let state = State { tip: repo.tip(target)?, ..State::default() };
         Ok(Self { repo: repo.clone(), target: target.clone(), watching, state: Mutex::new(state) })
     }
 
@@ -71,7 +74,8 @@ impl Guard {
         let heads = self.repo.heads()?;
         let (who, mark) = (ticket.to_string(), self.repo.log_mark(at, name));
         self.watching.worker_begins(&who, whose)?;
-        let live = Live { who, at: at.to_owned(), name: name.to_owned(), mark, heads, deeds: Vec::new() };
+        let (at, name, locks) = (at.to_owned(), name.to_owned(), self.repo.ref_locks());
+        let live = Live { who, at, name, mark, heads, locks, deeds: Vec::new() };
         self.state().live.insert(slot, live);
         Ok(())
     }
@@ -80,6 +84,8 @@ impl Guard {
     pub(crate) fn worker_ended(&self, slot: SlotId, queue: &Queue) -> Result<Judgement, GitError> {
         let looked = self.look_at_target();
         let Some(mut live) = self.state().live.remove(&slot) else { return Ok(Judgement::default()) };
+        let made = self.repo.ref_locks().into_iter().filter(|lock| !live.locks.contains(lock));
+        self.state().locks.extend(made.map(|lock| (lock, live.who.clone())));
         let found = self.watching.worker_ended(&live.who)?;
         looked?;
         let (its, shared): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.suspects.len() == 1);
@@ -98,12 +104,24 @@ impl Guard {
         Ok(Judgement { deeds: live.deeds, warnings })
     }
 
+    /// Locks on refs that came up while workers ran and are there when none does any more: for people to judge. Looked at
+    /// only then, as git holds one for a moment, and not always open.
+    pub(crate) fn locks_left(&self) -> Vec<String> {
+        let left = |(lock, who): (&RefLock, &String)| {
+            lock.is_left().then(|| {
+                let path = lock.path().display();
+                format!("{path} was made while {who} ran, and stays: git does not move that ref; if no git is at work, remove it")
+            })
+        };
+        self.state().locks.iter().filter_map(left).collect()
+    }
+
     /// If the target is at a commit that a worker made, it goes back to where it was: no landing may build on that.
     pub(crate) fn look_at_target(&self) -> Result<(), GitError> {
         // First: where refs and objects are is among what could be changed.
         self.watching.settle()?;
         let mut state = self.state();
-        let State { tip: known, live } = &mut *state;
+        let State { tip: known, live, .. } = &mut *state;
         let now = self.repo.tip(&self.target)?;
         let (Some(found), Some(before)) = (&now, known.as_ref().filter(|known| now.as_ref() != Some(*known))) else {
             *known = now;

@@ -248,3 +248,20 @@ fn a_set_up_of_the_users_own_may_configure() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(repo.git(&["config", "core.hooksPath"]), ".husky");
 }
+
+#[test]
+fn a_lock_on_a_ref_that_a_worker_leaves_is_named_at_the_end_and_stays() {
+    for (line, left) in [("touch", true), ("true", false), ("rm -f", false)] {
+        let repo = TestRepo::new();
+        let lock = ".git/refs/heads/other.lock";
+        if line == "true" {
+            repo.write(lock, "");
+        }
+        let work = format!("echo a >a; {line} \"$WAVE_ROOT/{lock}\"");
+        let said = run(&repo, "guard", &[("A", &work), ("B", "echo b >b")], &["-j", "1"]).exits(0);
+        let named: Vec<_> = warnings(&said).into_iter().filter(|warning| warning.contains(lock)).collect();
+        assert_eq!(named.len(), usize::from(left), "{line}: {named:?}");
+        assert!(named.iter().all(|warning| warning.contains("while A ran")), "{line}: {named:?}");
+        assert_eq!(repo.path(lock).exists(), line != "rm -f", "{line}");
+    }
+}
