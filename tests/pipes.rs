@@ -153,6 +153,25 @@ fn a_run_that_was_killed_beside_a_pipe_is_resumed_and_cleaned() {
 }
 
 #[test]
+fn what_goes_on_beside_a_pipe_that_all_worktrees_would_read_refuses_and_names_it() {
+    let repo = TestRepo::new();
+    backlog(&repo, &[("A", "echo a >a")]);
+    repo.git(&["pack-refs", "--all"]);
+    repo.shell("mv .git/packed-refs ../kept; mkfifo .git/packed-refs");
+    for args in [&["run", "../t.json"][..], &["resume"], &["clean"]] {
+        let said = said_in_time(repo.wave_command(repo.root(), args));
+        let words = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.code(), Some(3), "{args:?}: {words}");
+        assert!(
+            words.contains(".git/packed-refs is a pipe, at which git waits for ever; remove it"),
+            "{args:?}: {words}"
+        );
+    }
+    repo.shell("mv ../kept .git/packed-refs");
+    repo.wave(&["run", "../t.json"]).exits(0);
+}
+
+#[test]
 fn a_commit_message_is_a_regular_file_and_64_kib_of_it_at_most() {
     let file = "\"$WAVE_MESSAGE_FILE\"";
     for (warned, line) in [

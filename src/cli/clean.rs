@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let context = Context::open(face)?;
+    let context = Context::open_after_workers(face)?;
     let at = worktrees_at(&context.config, &context);
     // A hold that no entry came to must not count as one: it is not going to last.
     Queue::open(&context.repo)?.sweep()?;

@@ -27,6 +27,13 @@ impl Context {
         Ok(Self { repo, config })
     }
 
+    /// The same, for a command that goes on where workers were: one may have left there what git would wait at.
+    pub(crate) fn open_after_workers(face: &Face) -> Result<Self, CliError> {
+        let context = Self::open(face)?;
+        context.repo.refuse_pipes()?;
+        Ok(context)
+    }
+
     /// The run called `name`, or the latest.
     pub(crate) fn run(&self, name: Option<&str>) -> Result<RunRecord, CliError> {
         Ok(RunRecord::named(&self.repo, name)?)

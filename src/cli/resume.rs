@@ -17,7 +17,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let context = Context::open(face)?;
+    let context = Context::open_after_workers(face)?;
     match RunRecord::named(&context.repo, args.run.as_deref()) {
         Ok(record) => go_on(face, &context, &record),
         Err(RecordError::None) => {

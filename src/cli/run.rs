@@ -104,7 +104,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 }
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let context = Context::open(face)?;
+    let context = Context::open_after_workers(face)?;
     let loaded = load(face, &context.config, &args.what, Commands::Needed)?;
     let say = if args.trust { Say::Trust } else { Say::Nothing };
     let setup = trust::setup(&context, say, face)?;

@@ -4,12 +4,12 @@
 //! them is content, so nothing that could land goes with it. A link to one goes too: it is followed. Whoever waits at one
 //! already is let go. Knows nothing of workers, and starts nothing.
 
-use std::fs::{self, DirEntry, FileType, OpenOptions};
+use std::fs::{self, DirEntry, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, makedev};
 
 use super::place::is_folder;
 use super::{GitError, Repository};
@@ -44,6 +44,14 @@ impl Repository {
         Ok(found)
     }
 
+    /// Says which pipe git would wait at in what all worktrees share, if there is one: before anything there is read.
+    pub fn refuse_pipes(&self) -> Result<(), GitError> {
+        let is_pipe = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+        let Some(path) = self.shared_pipes().into_iter().find(is_pipe) else { return Ok(()) };
+        let what = format!("{} is a pipe, at which git waits for ever; remove it", path.display());
+        Err(GitError::Unsupported { at: self.common_dir().to_owned(), what })
+    }
+
     /// What git would wait at in what all worktrees share.
     pub(super) fn shared_pipes(&self) -> Vec<PathBuf> {
         let common = self.common_dir();
@@ -58,12 +66,13 @@ impl Repository {
 
 /// Whether there is something at `path`, or where a link there leads, that is neither a file nor a folder.
 pub(super) fn is_odd(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| is_odd_kind(found.file_type()))
+    fs::metadata(path).is_ok_and(|found| is_odd_kind(&found))
 }
 
-fn is_odd_kind(kind: FileType) -> bool {
-    // A socket cannot be opened, so nobody waits: git's fsmonitor has one.
-    kind.is_fifo() || kind.is_char_device() || kind.is_block_device()
+/// A socket cannot be opened, so nobody waits: git's fsmonitor has one. Nor at `/dev/null`, which people link to.
+fn is_odd_kind(found: &Metadata) -> bool {
+    let (kind, null) = (found.file_type(), makedev(1, 3));
+    kind.is_fifo() || kind.is_block_device() || kind.is_char_device() && found.rdev() != null
 }
 
 /// Removes a pipe, a device, or a link to one. Who waits for the other end of the pipe sees it for a moment, and goes on.
@@ -125,6 +134,7 @@ mod tests {
         }
         symlink("../mine", at("a/.gitattributes")).unwrap();
         symlink("nowhere", at(".gitmodules")).unwrap();
+        symlink("/dev/null", at("a/b/.gitignore")).unwrap();
         symlink("mine", at("to-mine")).unwrap();
         fs::write(at(".gitignore"), "*").unwrap();
         let mut found = odd_in(folder.path(), Among::GitsOwn);
