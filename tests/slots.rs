@@ -251,6 +251,16 @@ fn a_worktree_of_the_users_that_is_called_the_same_is_left_alone() {
 }
 
 #[test]
+fn a_place_where_git_can_have_no_worktree_is_refused_at_once() {
+    let test = furnished();
+    let repo = Repository::discover(test.root()).unwrap();
+    let at = test.home().join("two\nlines");
+    let refused = Slots::open(&repo, Some(&at), 1).unwrap_err();
+    assert!(matches!(refused, SlotError::InTheWay { .. }) && refused.to_string().contains("line break"), "{refused}");
+    assert!(!at.exists());
+}
+
+#[test]
 fn a_symlink_where_a_slot_is_to_be_is_refused() {
     let test = furnished();
     let victim = test.home().join("victim");

@@ -327,7 +327,7 @@ impl Taken<'_> {
         if found.is_symlink() {
             let target = fs::read_link(&full).map_err(|e| GitError::io(&full, e))?;
             let blob = self.repo.blob(target.as_os_str().as_bytes());
-            return Ok(Some(Edit::Put(blob.map_err(storing(path))?, SYMLINK)));
+            return Ok(Some(Edit::Put(blob.map_err(storing(&full))?, SYMLINK)));
         }
         if found.is_dir() {
             return Ok(self.folder(path));
@@ -370,7 +370,7 @@ impl Taken<'_> {
     /// have, by the git program.
     fn blob(&self, path: &[u8], full: &Path) -> Result<Oid, GitError> {
         match Conversion::beyond_libgit2(self.repo, path)? {
-            None => self.repo.blob_path(full).map_err(storing(path)),
+            None => self.repo.blob_path(full).map_err(storing(full)),
             Some(conversion) => {
                 let bytes = fs::read(full).map_err(|e| GitError::io(full, e))?;
                 conversion.store(self.repository, self.place, bytes)
@@ -387,6 +387,6 @@ fn missing(in_index: Option<&git2::IndexEntry>) -> Edit {
     }
 }
 
-fn storing(path: &[u8]) -> impl FnOnce(git2::Error) -> GitError {
-    GitError::during(format!("storing {}", String::from_utf8_lossy(path)))
+fn storing(file: &Path) -> impl FnOnce(git2::Error) -> GitError {
+    GitError::during(format!("storing {}", file.display()))
 }

@@ -27,7 +27,7 @@ pub enum SlotError {
         source: io::Error,
     },
     /// Something that is not ours stands where slots are to be.
-    #[error("{} is {what}: it was left alone; move it away, or choose another folder for worktrees", .path.display())]
+    #[error("{path:?} is {what}: it was left alone; move it away, or choose another folder for worktrees")]
     InTheWay {
         /// Where.
         path: PathBuf,

@@ -35,6 +35,15 @@ impl Layout {
     /// The layout with worktrees in `at`, or beside the repository; makes the folders.
     pub(super) fn open(repo: &Repository, at: Option<&Path>) -> Result<Self, SlotError> {
         let folder = at.map_or_else(|| Self::default_folder(repo), Path::to_owned);
+        for path in [folder.as_path(), repo.common_dir()] {
+            // A worktree and its repository name each other in files of one line.
+            if path.as_os_str().as_encoded_bytes().contains(&b'\n') {
+                return Err(SlotError::InTheWay {
+                    path: path.to_owned(),
+                    what: "a path with a line break, where git can have no worktree",
+                });
+            }
+        }
         refuse_symlink(&folder)?;
         private_dir(&folder)?;
         let folder = fs::canonicalize(&folder).map_err(SlotError::io(&folder))?;
