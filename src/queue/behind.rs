@@ -95,6 +95,6 @@ fn said(checkout: &Checkout, old: &CommitId, new: &CommitId, error: &GitError) -
     let command = bring_along_command(checkout, old, new);
     format!(
         "{checkout} could not be brought along: {error}; what landed shows as undone there, and a commit of all of it would \
-         undo it; the next `git wave queue process` tries again, or run: {command}"
+         undo it, until the next `git wave queue process` has tried again; run: {command}"
     )
 }
