@@ -34,7 +34,7 @@ enum Round {
 }
 
 /// What came of moving the ref.
-enum Moved {
+enum Swapped {
     Done,
     /// Somebody else moved it first.
     Lost,
@@ -240,12 +240,12 @@ impl Drain<'_> {
         let now = self.queue.checkouts_of(self.target)?;
         let may_differ = held.has_waited || !now.are_as(&checkouts);
         let is_stale = may_differ && !group::in_the_way(&group, now.all())?.is_empty();
-        let moved = if is_stale { Moved::Stale } else { self.land(&group, lock, turn)? };
+        let moved = if is_stale { Swapped::Stale } else { self.land(&group, lock, turn)? };
         match moved {
-            Moved::Done => {}
-            Moved::Lost => return Ok(Round::Lost),
-            Moved::Stale => return Ok(Round::Again),
-            Moved::Refused(reason) => return self.refused(group, &reason),
+            Swapped::Done => {}
+            Swapped::Lost => return Ok(Round::Lost),
+            Swapped::Stale => return Ok(Round::Again),
+            Swapped::Refused(reason) => return self.refused(group, &reason),
         }
         self.warn(self.queue.bring_along(&group.intent(self.target), Begun::No, lock, held.checkouts));
         self.finish(&group.steps, group.turns)?;
@@ -259,10 +259,10 @@ impl Drain<'_> {
     }
 
     /// Intent and swap, in this order.
-    fn land(&mut self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
+    fn land(&mut self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Swapped, QueueError> {
         self.in_doubt = true;
         let moved = self.swap(group, lock, turn)?;
-        self.in_doubt = matches!(moved, Moved::Done);
+        self.in_doubt = matches!(moved, Swapped::Done);
         self.let_go(|_| Ok(group.session.end_shelter()?));
         Ok(moved)
     }
@@ -272,7 +272,7 @@ impl Drain<'_> {
         self.warn(release(self.queue).err().map(|error| stays(&error)));
     }
 
-    fn swap(&self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Moved, QueueError> {
+    fn swap(&self, group: &Group, lock: &FileLock, turn: Option<&Turn<'_>>) -> Result<Swapped, QueueError> {
         let intent = group.intent(self.target);
         let wanted = self.queue.change(|book| {
             let is_open = |step: &Step| book.by_number(step.entry).is_some_and(|one| !one.state.is_ended());
@@ -281,7 +281,7 @@ impl Drain<'_> {
         })?;
         if !wanted {
             lock.check()?;
-            return Ok(Moved::Stale);
+            return Ok(Swapped::Stale);
         }
         let message = match group.turns.iter().filter(|(_, landing)| matches!(landing, Landing::Landed { .. })).count()
         {
@@ -302,10 +302,10 @@ impl Drain<'_> {
             None => group.session.swap(&to),
         };
         match swapped {
-            Ok(Swap::Done) => Ok(Moved::Done),
-            Ok(Swap::Lost) => Ok(Moved::Lost),
+            Ok(Swap::Done) => Ok(Swapped::Done),
+            Ok(Swap::Lost) => Ok(Swapped::Lost),
             Err(error) if error.is_transient() || error.is_machines() => Err(error.into()),
-            Err(error) => Ok(Moved::Refused(error.to_string())),
+            Err(error) => Ok(Swapped::Refused(error.to_string())),
         }
     }
 

@@ -26,11 +26,12 @@ pub(super) struct Verdict {
     /// These have landed.
     pub(super) landed: Vec<Step>,
     /// Whether checkouts of the target may have been left behind by the crash.
-    pub(super) checkouts: Checkouts,
+    pub(super) checkouts: Course,
 }
 
+/// What becomes of the target's checkouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Checkouts {
+pub(super) enum Course {
     /// What landed stands, whatever has come on top of it: they are to be brought along, where they still show what was
     /// there before.
     BringAlong,
@@ -41,7 +42,7 @@ pub(super) enum Checkouts {
 /// Judges an intent. What has not landed is simply still queued: it is merged again, on whatever the tip is now.
 pub(super) fn verdict(intent: &Intent, seen: &Seen) -> Verdict {
     if seen.tip.is_some() && seen.holds_new {
-        let checkouts = if seen.stands { Checkouts::BringAlong } else { Checkouts::LeaveAlone };
+        let checkouts = if seen.stands { Course::BringAlong } else { Course::LeaveAlone };
         return Verdict { landed: intent.steps.clone(), checkouts };
     }
     let carried = intent.steps.iter().filter_map(|step| {
@@ -49,7 +50,7 @@ pub(super) fn verdict(intent: &Intent, seen: &Seen) -> Verdict {
         Some(Step { commit, tree, ..step.clone() })
     });
     let landed = if seen.tip.as_ref() == Some(&intent.old) { Vec::new() } else { carried.collect() };
-    Verdict { landed, checkouts: Checkouts::LeaveAlone }
+    Verdict { landed, checkouts: Course::LeaveAlone }
 }
 
 #[cfg(test)]
@@ -76,16 +77,16 @@ mod tests {
         // Whether the tip has the new commit, and whether what that changed still stands.
         let (stands, changed, lacks) = ((true, true), (true, false), (false, false));
         type Case<'a> =
-            (&'a str, Option<&'a str>, (bool, bool), &'a BTreeMap<u64, (CommitId, TreeId)>, &'a [&'a str], Checkouts);
+            (&'a str, Option<&'a str>, (bool, bool), &'a BTreeMap<u64, (CommitId, TreeId)>, &'a [&'a str], Course);
         let cases: [Case<'_>; 8] = [
-            ("the ref moved, nothing after", Some("new"), stands, &none, &["mid", "new"], Checkouts::BringAlong),
-            ("the ref moved, more came after", Some("later"), stands, &none, &["mid", "new"], Checkouts::BringAlong),
-            ("it moved, and was changed after", Some("later"), changed, &none, &["mid", "new"], Checkouts::LeaveAlone),
-            ("the ref did not move", Some("old"), lacks, &none, &[], Checkouts::LeaveAlone),
-            ("a ref that did not move carries nothing", Some("old"), lacks, &one, &[], Checkouts::LeaveAlone),
-            ("somebody else moved it first", Some("other"), lacks, &none, &[], Checkouts::LeaveAlone),
-            ("it moved and was rebased since", Some("other"), lacks, &one, &["copy"], Checkouts::LeaveAlone),
-            ("the branch is gone", None, lacks, &none, &[], Checkouts::LeaveAlone),
+            ("the ref moved, nothing after", Some("new"), stands, &none, &["mid", "new"], Course::BringAlong),
+            ("the ref moved, more came after", Some("later"), stands, &none, &["mid", "new"], Course::BringAlong),
+            ("it moved, and was changed after", Some("later"), changed, &none, &["mid", "new"], Course::LeaveAlone),
+            ("the ref did not move", Some("old"), lacks, &none, &[], Course::LeaveAlone),
+            ("a ref that did not move carries nothing", Some("old"), lacks, &one, &[], Course::LeaveAlone),
+            ("somebody else moved it first", Some("other"), lacks, &none, &[], Course::LeaveAlone),
+            ("it moved and was rebased since", Some("other"), lacks, &one, &["copy"], Course::LeaveAlone),
+            ("the branch is gone", None, lacks, &none, &[], Course::LeaveAlone),
         ];
         for (what, tip, (holds_new, stands), carried, landed, checkouts) in cases {
             let seen = Seen { tip: tip.map(CommitId::new), holds_new, stands, carried: carried.clone() };

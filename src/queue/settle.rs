@@ -10,7 +10,7 @@ use super::book::Book;
 use super::entry::{Entry, KEEP};
 use super::landing::{Landing, Outcome, outcome};
 use super::record::{Intent, Record, Step};
-use super::recovery::{Checkouts, Seen, verdict};
+use super::recovery::{Course, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
 use crate::git::{Begun, Session};
@@ -75,8 +75,8 @@ impl Queue {
             self.repo.sync_objects()?;
         }
         let mut warnings = match verdict.checkouts {
-            Checkouts::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock, Vec::new()),
-            Checkouts::LeaveAlone => Vec::new(),
+            Course::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock, Vec::new()),
+            Course::LeaveAlone => Vec::new(),
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
         records.push(Record::Settled { target: target.clone() });
