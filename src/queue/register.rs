@@ -90,14 +90,15 @@ impl Queue {
         Ok(which.iter().filter_map(|id| read.book.by_id(id)).map(Standing::view).collect())
     }
 
-    /// The branches that have something to do, sorted: entries that wait for their turn, or what a crash left of
-    /// landings.
+    /// The branches that have something to do, sorted: entries that wait for their turn, what a crash left of landings, or
+    /// a checkout that one has left behind.
     pub fn targets(&self) -> Result<Vec<BranchRef>, QueueError> {
         let held = self.repo.standing_in(KEEP)?;
         let staged = self.staged();
         let read = self.refreshed()?;
         let unsettled = |one: &Standing| {
             read.book.intent(&one.entry.target).is_some()
+                || !read.book.behind(&one.entry.target).is_empty()
                 || held.contains(one.entry.id().as_str())
                 || !staged.is_empty() && staged.contains(&self.staging(&one.entry.target))
         };

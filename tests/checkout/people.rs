@@ -263,7 +263,7 @@ fn a_checkout_that_was_left_behind_follows_as_soon_as_it_can() {
     }
     assert_eq!(repo.git(&["status", "--porcelain"]), "D  A\nD  B", "what the test is about");
     std::fs::remove_file(&lock).unwrap();
-    let said = repo.wave(&["queue", "process", "--onto", "main"]).exits(0);
+    let said = repo.wave(&["queue", "process"]).exits(0);
     assert_eq!((repo.git(&["status", "--porcelain"]), said.stderr.as_str()), (String::new(), ""));
     assert_eq!([repo.read("A"), repo.read("B")], ["theirs\n", "theirs\n"]);
     // What its user makes of it after that is nobody's to heal.

@@ -45,6 +45,7 @@ pub(crate) const SCENES: &[Scene] = &[
     scene("land with packed refs", land_packed, Recovery::Process),
     Scene { kind: Some(Kind::Reftable), ..scene("land two, refs in tables", land_in_tables, Recovery::Process) },
     Scene { kind: Some(Kind::Reftable), ..scene("drop, refs in tables", drop_one, Recovery::Process) },
+    scene("follow where a checkout was left behind", follow, Recovery::Process),
     scene("defer a conflict", defer_conflict, Recovery::Process),
     scene("defer for a dirty checkout", defer_dirty, Recovery::Process),
     scene("retry", retry, Recovery::Process),
@@ -110,6 +111,17 @@ fn land_three(repo: &TestRepo) -> (Vec<String>, Expected) {
 fn land_packed(repo: &TestRepo) -> (Vec<String>, Expected) {
     let expected = queued(repo, &[("A", CHANGED), ("B", &[("b", Some("b"))])]);
     repo.git(&["pack-refs", "--all", "--prune"]);
+    (words(&PROCESS), expected)
+}
+
+/// Its index was locked by one who is dead when something landed; now it is not.
+fn follow(repo: &TestRepo) -> (Vec<String>, Expected) {
+    let expected = queued(repo, &[("A", CHANGED)]);
+    let lock = repo.path(".git/index.lock");
+    std::fs::write(&lock, "").unwrap();
+    repo.wave(&PROCESS).exits(0);
+    std::fs::remove_file(&lock).unwrap();
+    assert_ne!(repo.git(&["status", "--porcelain"]), "", "what the scene is about");
     (words(&PROCESS), expected)
 }
 
