@@ -75,8 +75,9 @@ impl Queue {
         let desk = Desk { folder: &folder, held: lock };
         // One that was killed at it may have begun.
         let along = Along { old, new: tip, begun: Begun::Perhaps };
+        // As long as the index is locked nobody waits for it again and again.
         let held = HeldCheckout::take(checkout, desk);
-        match held.and_then(|held| self.repo.bring_along(held, along, desk, warnings)) {
+        match held.and_then(|held| self.bring_one_along((checkout, Some(held)), along, desk, warnings)) {
             Ok(()) => false,
             Err(error) => {
                 warnings.push(said(checkout, old, tip, &error));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::QueueError;
 use super::record::Intent;
 use super::register::Queue;
-use crate::git::{Along, Begun, Busy, Checkout, Desk, HeldCheckout, IndexNow, let_go_of_index};
+use crate::git::{Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow, let_go_of_index};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -109,35 +109,45 @@ impl Queue {
             Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
         };
         let folder = self.desk(&intent.target);
-        let mut along = Along { old: &intent.old, new: &intent.new, begun };
+        let along = Along { old: &intent.old, new: &intent.new, begun };
         let desk = Desk { folder: &folder, held: lock };
         let mut warnings = Vec::new();
         for checkout in &checkouts {
-            let mut tries = 0;
-            let mut ours = held.iter().position(|held| held.is(checkout)).map(|at| held.swap_remove(at));
-            let mut bring = |along, warnings: &mut Vec<String>| {
-                let held = ours.take().map_or_else(|| HeldCheckout::take(checkout, desk), Ok)?;
-                self.repo.bring_along(held, along, desk, warnings)
-            };
-            while let Err(error) = bring(along, &mut warnings) {
-                // An index.lock is most often somebody's `git status`; nobody waits a minute for it, though. Any other
-                // fault has its second chance too: the checkout would show the landing undone.
-                if tries < if error.is_transient() { 6 } else { 2 }
-                    && let Some(delay) = Backoff::INFRASTRUCTURE.delay(tries, 0.5)
-                {
-                    tries += 1;
-                    along.begun = Begun::Perhaps;
-                    std::thread::sleep(delay);
-                    continue;
-                }
+            let ours = held.iter().position(|held| held.is(checkout)).map(|at| held.swap_remove(at));
+            if let Err(error) = self.bring_one_along((checkout, ours), along, desk, &mut warnings) {
                 warnings.extend(self.left_behind(checkout, intent, &error));
-                break;
             }
         }
         drop(held);
         // What is left in there is written over the next time.
         let _ = std::fs::remove_dir_all(&folder);
         warnings
+    }
+
+    /// With a few tries: an `index.lock` is most often somebody's `git status`; nobody waits a minute for it, though. Any other
+    /// fault has its second chance too: the checkout would show what landed as undone.
+    pub(super) fn bring_one_along(
+        &self,
+        (checkout, mut ours): (&Checkout, Option<HeldCheckout>),
+        mut along: Along<'_>,
+        desk: Desk<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), GitError> {
+        let mut bring = |along, warnings: &mut Vec<String>| {
+            let held = ours.take().map_or_else(|| HeldCheckout::take(checkout, desk), Ok)?;
+            self.repo.bring_along(held, along, desk, warnings)
+        };
+        let mut tries = 0;
+        loop {
+            let Err(error) = bring(along, warnings) else { return Ok(()) };
+            let most = if error.is_transient() { 6 } else { 2 };
+            let Some(delay) = Backoff::INFRASTRUCTURE.delay(tries, 0.5).filter(|_| tries < most) else {
+                return Err(error);
+            };
+            tries += 1;
+            along.begun = Begun::Perhaps;
+            std::thread::sleep(delay);
+        }
     }
 
     /// Where the index of a checkout is worked on that is brought along.
