@@ -23,6 +23,9 @@ use super::{GitError, Repository, hidden, readers, worktree};
 use crate::names::{CommitId, TreeId};
 use crate::store::{FileLock, sync_dir};
 
+/// Beside a copy of an index: made before git begins.
+const BEGUN: &str = "begun";
+
 /// From where to where a branch has moved.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Along<'a> {
@@ -81,7 +84,7 @@ impl Repository {
         let HeldCheckout { checkout, lock } = held;
         let (checkout, index) = (&checkout, checkout.index());
         let copy = self.copy_for(checkout, along.new, desk)?;
-        let (since, begun) = begun(&copy.with_file_name("begun"), along.begun)?;
+        let (since, begun) = begun(&copy.with_file_name(BEGUN), along.begun)?;
         let has_warned = Cell::new(false);
         let git = |args: &[&OsStr]| {
             let mut git = checkout.git();
@@ -123,6 +126,11 @@ impl Repository {
         lock.release()
     }
 
+    /// Whether one who was killed had begun to bring it along to `new`.
+    pub(crate) fn has_begun(&self, checkout: &Checkout, new: &CommitId, desk: Desk<'_>) -> Result<bool, GitError> {
+        Ok(self.copy_for(checkout, new, desk)?.with_file_name(BEGUN).exists())
+    }
+
     /// Where git works on a copy of the checkout's index: for each checkout and each landing another place, since what is
     /// beside it tells that git had begun.
     fn copy_for(&self, checkout: &Checkout, new: &CommitId, desk: Desk<'_>) -> Result<PathBuf, GitError> {
@@ -132,7 +140,7 @@ impl Repository {
         Ok(folder.join("index"))
     }
 
-    fn changes_between(&self, old: &CommitId, new: &CommitId) -> Result<Differences, GitError> {
+    pub(super) fn changes_between(&self, old: &CommitId, new: &CommitId) -> Result<Differences, GitError> {
         if let Some(git) = self.plumbing() {
             return git.differences(&git.commit_info(old)?.tree, &git.commit_info(new)?.tree);
         }

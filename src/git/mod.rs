@@ -5,6 +5,7 @@
 
 mod ahead;
 mod apart;
+mod as_left;
 mod bring_along;
 mod checkout;
 mod checkouts;
@@ -67,6 +68,7 @@ mod worktree;
 mod zlib;
 
 pub(crate) use ahead::{Foreseen, Next};
+pub(crate) use as_left::AsLeft;
 pub(crate) use bring_along::{Along, Begun, Desk, HeldCheckout, bring_along_command, let_go_of_index};
 pub(crate) use checkout::{Checkout, IndexNow};
 pub(crate) use checkouts::obstacles;

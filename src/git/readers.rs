@@ -1,4 +1,5 @@
-//! Who is at work on an index: who may still act on one that has just been replaced, and who has it locked.
+//! Who is at work in a checkout: who may still act on an index that has just been replaced, and who is in the middle of a
+//! commit.
 //!
 //! Git reads HEAD, then the index, and only then takes `index.lock`. One that read HEAD after its branch had moved, and the index
 //! before it followed, would commit what was there before: as long as the lock is held it gives up instead. So whoever
@@ -7,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,33 +36,75 @@ pub(super) fn wait_for_readers(place: &Path) {
     }
 }
 
-/// A git that has an index locked.
+/// A git that is in the middle of something in a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Busy {
-    pub(crate) lock: PathBuf,
     pub(crate) pid: i32,
-    locked: Duration,
+    /// What it was called with.
+    pub(crate) command: String,
+    since: Duration,
 }
 
 impl Busy {
     /// Whether it is at more than writing an index.
     pub(crate) fn is_long(&self) -> bool {
-        self.locked >= LONG
+        self.since >= LONG
     }
 }
 
+/// What of git reads HEAD, has an editor open perhaps, and then moves the branch.
+const COMMITS: [&str; 7] = ["commit", "merge", "cherry-pick", "revert", "am", "pull", "rebase"];
+/// What of git may be at work for long, and locks no index.
+const LOOKS: [&str; 14] = [
+    "wave",
+    "log",
+    "diff",
+    "show",
+    "blame",
+    "grep",
+    "shortlog",
+    "reflog",
+    "fetch",
+    "push",
+    "clone",
+    "gc",
+    "maintenance",
+    "help",
+];
+
 impl Checkout {
-    /// Who has its index locked: a git that was at work there when the lock was made. While an editor is open for a commit, git
-    /// has the lock and not its file.
+    /// A git of its user's that is in the middle of a commit there; or that has the index locked: while an editor is open, it has
+    /// the lock and not its file.
     pub(crate) fn busy(&self) -> Option<Busy> {
-        let lock = self.index().with_extension("lock");
-        let locked = SystemTime::now().duration_since(fs::metadata(&lock).ok()?.modified().ok()?).ok()?;
+        let locked = fs::metadata(self.index().with_extension("lock")).and_then(|lock| lock.modified()).ok();
+        let locked = locked.and_then(|at| SystemTime::now().duration_since(at).ok());
         let place = fs::canonicalize(self.place()).ok()?;
         let above = ancestors();
-        let is_older = |pid: i32| process(pid).is_some_and(|one| age(&one) + SECOND >= locked);
-        let pid = gits(&place).find(|pid| !above.contains(pid) && is_older(*pid))?;
-        Some(Busy { lock, pid, locked })
+        gits(&place).filter(|pid| !above.contains(pid)).find_map(|pid| {
+            let (age, command) = (age(&process(pid)?), command(pid)?);
+            if COMMITS.contains(&command.as_str()) {
+                return Some(Busy { pid, command, since: age });
+            }
+            let since = locked.filter(|locked| age + SECOND >= *locked && !LOOKS.contains(&command.as_str()))?;
+            Some(Busy { pid, command, since })
+        })
     }
+}
+
+/// The command of a git: its first word that is no option of git's own, nor the value of one.
+fn command(pid: i32) -> Option<String> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words = words.split(|byte| *byte == 0).map(String::from_utf8_lossy).skip(1);
+    while let Some(word) = words.next() {
+        match &*word {
+            "-C" | "-c" | "--git-dir" | "--work-tree" | "--namespace" | "--exec-path" | "--config-env" => {
+                words.next();
+            }
+            option if option.starts_with('-') => {}
+            command => return Some(command.to_owned()),
+        }
+    }
+    None
 }
 
 /// Gits at work there that have begun lately, but for those that have begun us, and those that another of us has begun.
@@ -79,8 +122,13 @@ fn gits(place: &Path) -> impl Iterator<Item = i32> {
 
 fn is_git_at(pid: i32, place: &Path) -> bool {
     // Most are elsewhere.
-    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(place))
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(place) && is_among(&at, place))
         && process(pid).is_some_and(|one| one.name == "git" && !one.zombie && !is_begun_by_us(&one))
+}
+
+/// Whether a folder below `place` belongs to no other worktree, a submodule's or a slot's.
+fn is_among(folder: &Path, place: &Path) -> bool {
+    folder.ancestors().take_while(|above| *above != place).all(|above| !above.join(".git").exists())
 }
 
 fn may_read(pid: i32, place: &Path) -> bool {

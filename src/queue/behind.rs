@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::QueueError;
 use super::record::{Intent, Record};
 use super::register::Queue;
-use crate::git::{Along, Begun, Checkout, Desk, GitError, HeldCheckout, bring_along_command};
+use crate::git::{Along, AsLeft, Begun, Checkout, Desk, GitError, HeldCheckout, bring_along_command};
 use crate::names::{BranchRef, CommitId};
 use crate::store::FileLock;
 
@@ -20,23 +20,23 @@ pub(crate) struct Behind {
     pub(crate) checkout: String,
     pub(crate) old: CommitId,
     pub(crate) new: CommitId,
+    /// How it was left.
+    pub(crate) left: AsLeft,
 }
 
 impl Queue {
     /// Remembers it, and says what a person is to know.
     pub(super) fn left_behind(&self, checkout: &Checkout, intent: &Intent, error: &GitError) -> Vec<String> {
-        let behind = Behind {
-            target: intent.target.clone(),
-            checkout: self.name_of(checkout),
-            old: intent.old.clone(),
-            new: intent.new.clone(),
-        };
-        let said = said(checkout, &behind.old, &behind.new, error);
-        let noted = self.change(|_| Ok((vec![Record::Behind(behind)], ())));
-        std::iter::once(said).chain(noted.err().map(|error| error.to_string())).collect()
+        let remembered = checkout.as_left().map_err(QueueError::from).and_then(|left| {
+            let (target, checkout) = (intent.target.clone(), self.name_of(checkout));
+            let behind = Behind { target, checkout, old: intent.old.clone(), new: intent.new.clone(), left };
+            self.change(|_| Ok((vec![Record::Behind(behind)], ())))
+        });
+        let said = said(checkout, &intent.old, &intent.new, error);
+        std::iter::once(said).chain(remembered.err().map(|error| error.to_string())).collect()
     }
 
-    /// Brings along what was left behind, where it is still on `target` and that still has what landed; what cannot be is said.
+    /// Brings along what was left behind, where nobody has done anything since; what cannot be, or need not be any more, is said.
     pub(super) fn follow(&self, target: &BranchRef, lock: &FileLock) -> Result<Vec<String>, QueueError> {
         let behind = self.look(|book| book.behind(target))?;
         let mut warnings = Vec::new();
@@ -44,25 +44,22 @@ impl Queue {
             return Ok(warnings);
         }
         let (tip, checkouts) = (self.repo.tip(target)?, self.repo.checkouts_on(target)?);
-        let mut followed = Vec::new();
+        let mut records = Vec::new();
         for one in behind {
             let there = checkouts.iter().find(|checkout| self.name_of(checkout) == one.checkout);
-            let is_left = match (there, &tip) {
-                // It is on another branch, or the branch was moved back: what it shows is its user's choice.
-                (Some(checkout), Some(tip)) if self.repo.is_ancestor(&one.new, tip)? => {
-                    self.catch_up(checkout, &one, tip, lock, &mut warnings)
-                }
-                _ => false,
+            let still = match (there, &tip) {
+                (Some(checkout), Some(tip)) => self.catch_up(checkout, &one, tip, lock, &mut warnings),
+                // It is on another branch, or gone.
+                _ => None,
             };
-            if !is_left {
-                followed.push(Record::Followed { target: one.target, checkout: one.checkout });
-            }
+            records.push(Record::Followed { target: one.target, checkout: one.checkout });
+            records.extend(still.map(Record::Behind));
         }
-        self.change(|_| Ok((followed, ())))?;
+        self.change(|_| Ok((records, ())))?;
         Ok(warnings)
     }
 
-    /// Whether it is still behind then.
+    /// What is to be remembered after it, if it is still behind.
     fn catch_up(
         &self,
         checkout: &Checkout,
@@ -70,20 +67,46 @@ impl Queue {
         tip: &CommitId,
         lock: &FileLock,
         warnings: &mut Vec<String>,
-    ) -> bool {
+    ) -> Option<Behind> {
         let (folder, old) = (self.desk(&behind.target), &behind.old);
         let desk = Desk { folder: &folder, held: lock };
-        // One that was killed at it may have begun.
-        let along = Along { old, new: tip, begun: Begun::Perhaps };
         // As long as the index is locked nobody waits for it again and again.
-        let held = HeldCheckout::take(checkout, desk);
-        match held.and_then(|held| self.bring_one_along((checkout, Some(held)), along, desk, warnings)) {
-            Ok(()) => false,
+        let held = match HeldCheckout::take(checkout, desk) {
+            Ok(held) => held,
             Err(error) => {
                 warnings.push(said(checkout, old, tip, &error));
-                true
+                return Some(behind.clone());
             }
+        };
+        if !self.is_ours(checkout, behind, tip, desk).unwrap_or(false) {
+            let command = bring_along_command(checkout, old, tip);
+            warnings.push(format!(
+                "{checkout} was left behind by a landing, and somebody has been at work there since: it is left as it is; \
+                 if it shows what landed as undone, run: {command}"
+            ));
+            return None;
         }
+        // One that was killed at it may have begun.
+        let along = Along { old, new: tip, begun: Begun::Perhaps };
+        let error = self.bring_one_along((checkout, Some(held)), along, desk, warnings).err()?;
+        warnings.push(said(checkout, old, tip, &error));
+        // Git may have been at work there, for us.
+        checkout.as_left().ok().map(|left| Behind { left, ..behind.clone() })
+    }
+
+    /// Whether what it shows is what it was left with, or what one of us was killed at, and no choice of its user's.
+    fn is_ours(
+        &self,
+        checkout: &Checkout,
+        behind: &Behind,
+        tip: &CommitId,
+        desk: Desk<'_>,
+    ) -> Result<bool, QueueError> {
+        if !self.repo.is_ancestor(&behind.new, tip)? {
+            return Ok(false);
+        }
+        let has_begun = self.repo.has_begun(checkout, tip, desk)?;
+        Ok(has_begun || self.repo.is_as_left(checkout, &behind.left, [&behind.old, tip])?)
     }
 
     fn name_of(&self, checkout: &Checkout) -> String {

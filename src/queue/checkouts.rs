@@ -18,6 +18,10 @@ use crate::store::FileLock;
 const INDEX_WAIT: Duration = Duration::from_secs(1);
 const INDEX_LOOK: Duration = Duration::from_millis(2);
 
+/// How long short commits are waited for, one after another, and how often one looks.
+const COMMIT_WAIT: Duration = Duration::from_secs(6);
+const COMMIT_LOOK: Duration = Duration::from_millis(20);
+
 /// The checkouts of a target, and what was staged in them when a landing was begun.
 pub(super) struct Checkouts {
     all: Vec<Checkout>,
@@ -38,9 +42,17 @@ impl Checkouts {
         &self.all
     }
 
-    /// A git that has had the index of one of them locked for long: it has an editor open, most likely.
+    /// A git that has been in the middle of a commit in one of them for long: it has an editor open, most likely.
+    /// Others are waited for, though not for ever: somebody may commit without a pause.
     pub(super) fn busy(&self) -> Option<Busy> {
-        self.all.iter().filter_map(Checkout::busy).find(Busy::is_long)
+        let begun = Instant::now();
+        loop {
+            match self.all.iter().find_map(Checkout::busy) {
+                Some(busy) if busy.is_long() => return Some(busy),
+                Some(_) if begun.elapsed() < COMMIT_WAIT => std::thread::sleep(COMMIT_LOOK),
+                _ => return None,
+            }
+        }
     }
 
     /// Whether nobody has come, gone or staged anything since `then`.

@@ -59,12 +59,11 @@ pub(super) fn dirty(entry: &Entry, ours: &CommitId, paths: Vec<String>, attempts
     Deferral { ours: Some(ours.clone()), paths, eligible_when, ..plain(entry, DeferralReason::DirtyTarget, attempts) }
 }
 
-/// A git of the user's has the index of a checkout locked.
+/// A git of the user's is in the middle of a commit in a checkout.
 pub(super) fn busy(entry: &Entry, ours: &CommitId, busy: &Busy, attempts: u32) -> Deferral {
-    let lock = busy.lock.display().to_string();
-    let eligible_when = format!("git, which is at work there as process {}, lets go of {lock}", busy.pid);
+    let eligible_when = format!("`git {}`, process {}, has ended in the checkout", busy.command, busy.pid);
     let deferral = plain(entry, DeferralReason::DirtyTarget, attempts);
-    Deferral { ours: Some(ours.clone()), paths: vec![lock], eligible_when, ..deferral }
+    Deferral { ours: Some(ours.clone()), eligible_when, ..deferral }
 }
 
 /// A person said no.

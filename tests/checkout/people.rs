@@ -207,42 +207,43 @@ fn a_commit_that_read_the_index_before_it_followed_does_not_take_the_landing_bac
     }
 }
 
-/// While the editor is open git has the index locked, and not the file of the lock. Had the branch moved, this commit would fail,
-/// and the next one take the landing back.
+/// Had the branch moved while the editor is open, this commit would fail, and the next one take the landing back, or amend it.
 #[test]
 fn what_lands_waits_for_a_person_who_writes_the_message_of_a_commit() {
-    for kind in [Kind::Ordinary, Kind::Reftable] {
+    for (kind, commit) in [
+        (Kind::Ordinary, &["commit", "-q", "-a"][..]),
+        (Kind::Ordinary, &["commit", "-q"]),
+        (Kind::Reftable, &["-c", "core.pager=cat", "commit", "-q", "--amend"]),
+    ] {
         let repo = TestRepo::of(kind);
         repo.write("mine", "1\n");
         repo.commit("base");
         repo.write("mine", "2\n");
+        repo.git(&["add", "mine"]);
         let (opened, message) = (repo.home().join("opened"), repo.home().join("message"));
         repo.shell(&format!("mkfifo '{}'", message.display()));
         let editor = repo.home().join("editor");
         let script = format!("#!/bin/sh\n: >'{}'\ncat '{}' >\"$1\"\n", opened.display(), message.display());
         std::fs::write(&editor, script).unwrap();
         repo.shell(&format!("chmod +x '{}'", editor.display()));
-        let mut person = repo.git_command(&["commit", "-q", "-a"]).env("GIT_EDITOR", &editor).spawn().unwrap();
+        let mut person = repo.git_command(commit).env("GIT_EDITOR", &editor).spawn().unwrap();
         until("the editor is open", || opened.exists());
-        let lock = repo.path(".git/index.lock").display().to_string();
-        let head = repo.candidate(&repo.tip(), "theirs", &[("x", Some("x\n"))]);
+        let tip = repo.tip();
+        let head = repo.candidate(&tip, "theirs", &[("x", Some("x\n"))]);
         repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
         for _ in 0..2 {
-            let said = repo.wave(&["--json", "queue", "process", "--onto", "main"]);
-            let holder = format!("process {}", person.id());
-            let all = said.json_lines();
-            assert!(all.iter().all(|line| line["state"] == "deferred"), "{kind:?}: {all:?}");
+            repo.wave(&["queue", "process"]);
             let listed = repo.wave(&["--json", "queue", "list"]).json_lines();
             let deferral = listed[0].to_string();
-            assert!(deferral.contains("dirty-target") && deferral.contains(&lock), "{kind:?}: {deferral}");
-            assert!(deferral.contains(&holder), "{kind:?}: {deferral}");
-            assert_eq!(repo.subjects("main"), ["begin", "base"], "{kind:?}");
+            let holder = format!("`git commit`, process {}", person.id());
+            assert!(deferral.contains("dirty-target") && deferral.contains(&holder), "{commit:?}: {deferral}");
+            assert_eq!(repo.tip(), tip, "{commit:?}");
         }
         std::fs::write(&message, "by hand\n").unwrap();
-        assert!(person.wait().unwrap().success(), "{kind:?}: the commit fails");
-        assert_eq!(repo.process(), ("landed".to_owned(), vec![]), "{kind:?}");
-        assert_eq!(repo.subjects("main"), ["begin", "base", "by hand", "theirs"], "{kind:?}");
-        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{kind:?}");
+        assert!(person.wait().unwrap().success(), "{commit:?}: the commit fails");
+        assert_eq!(repo.process(), ("landed".to_owned(), vec![]), "{commit:?}");
+        assert_eq!(repo.subjects("main").last_chunk(), Some(&["by hand", "theirs"].map(str::to_owned)), "{commit:?}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{commit:?}");
     }
 }
 
@@ -282,4 +283,40 @@ fn a_checkout_that_was_left_behind_follows_as_soon_as_it_can() {
         "A  A\nA  B",
         "the branch was moved back, and what is staged stays"
     );
+}
+
+#[test]
+fn what_a_person_did_in_a_checkout_that_was_left_behind_stays() {
+    let hand = "git reset -q --hard";
+    for (what, line) in [
+        ("staged, and edited back", "echo S >f; git add f; echo 1 >f"),
+        ("edited", "echo mine >f"),
+        ("removed", "rm f"),
+        ("put right by hand, and taken back", &format!("{hand} && git checkout -q HEAD~1 -- f")),
+        ("put right by hand, and reverted", &format!("{hand} && git revert -n HEAD")),
+        ("removed after it was put right", &format!("{hand} && git rm -q new")),
+    ] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        repo.write("f", "1\n");
+        // Long ago, for files.
+        repo.commit("base");
+        repo.shell("touch -d '1 minute ago' .");
+        let head = repo.candidate(&repo.tip(), "T", &[("f", Some("2\n")), ("new", Some("new\n"))]);
+        repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+        let lock = repo.path(".git/index.lock");
+        std::fs::write(&lock, "").unwrap();
+        repo.wave(&["queue", "process"]).exits(0);
+        std::fs::remove_file(&lock).unwrap();
+        // Times are told apart by the second.
+        let left = std::time::SystemTime::now();
+        until("another second", || left.elapsed().unwrap() > Duration::from_millis(1_010));
+        repo.shell(line);
+        let look =
+            || (repo.git(&["status", "--porcelain"]), repo.git(&["ls-files", "--stage"]), repo.shell("cat f || true"));
+        let before = look();
+        let said = repo.wave(&["queue", "process"]).exits(0);
+        assert_eq!(look(), before, "{what}");
+        assert!(said.stderr.contains("left as it is"), "{what}: {}", said.stderr);
+        assert_eq!(repo.wave(&["queue", "process"]).exits(0).stderr, "", "{what}: it is said once");
+    }
 }

@@ -83,6 +83,8 @@ pub(in super::super) fn parse(id: &CommitId, bytes: &[u8]) -> Option<CommitInfo>
             _ => {}
         }
     }
+    // As git: what comes after it is no part of the message.
+    let message = message.split(|byte| *byte == 0).next().unwrap_or_default();
     let encoding = encoding.unwrap_or("UTF-8");
     let (author, committer) = (signature(author?, encoding)?, signature(committer?, encoding)?);
     Some(CommitInfo { id: id.clone(), tree: tree?, parents, author, committer, message: decoded(message, encoding) })
@@ -133,7 +135,7 @@ mod tests {
             "tree {TREE}\nparent {TREE}\nparent {TREE}\nauthor A  B <a@b> 12 +0130\ncommitter C <> -7 -0059\n\
              gpgsig -----BEGIN-----\n author X <x@y> 1 +0000\n\n -----END-----\nextra x\n\nSubject\n\nBody\n\n"
         );
-        let texts: [&[u8]; 6] = [
+        let texts: [&[u8]; 7] = [
             whole.as_bytes(),
             &[b"tree ", TREE.as_bytes(), b"\nauthor a <b> 1 +0000\ncommitter a <b> 1 +0000\n\n\n\n lead\n"].concat(),
             &[b"tree ", TREE.as_bytes(), b"\nauthor a <b> 1 +0000\ncommitter a <b> 1 +0000\n\n"].concat(),
@@ -143,6 +145,8 @@ mod tests {
                 b"\nauthor J\xf6rg <b> 1 +0000\ncommitter J\xf6rg <b> 1 -1200\nencoding ISO-8859-1\n\n\xe4\n",
             ]
             .concat(),
+            &[b"tree ", TREE.as_bytes(), b"\nauthor a <b> 1 +0000\ncommitter a <b> 1 +0000\n\nbefore\0after\n"]
+                .concat(),
             &[b"tree ", TREE.as_bytes(), b"\nauthor \xf6 <b> 1 +0000\ncommitter a <b> 1 +0000\n\n\xff\n"].concat(),
             &[b"tree ", TREE.as_bytes(), b"\nauthor <b> 99999999999 +0000\ncommitter a <b c> 1 +1345\n\nx"].concat(),
         ];
