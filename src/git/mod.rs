@@ -94,6 +94,7 @@ pub(crate) use refs::Hold;
 pub use repository::{Engine, RefStore, Repository};
 pub(crate) use session::NewCommit;
 pub use snapshot::{Committed, Snapshot, SnapshotBy};
+pub use submodules::Unshared;
 pub(crate) use submodules::end_their_worktrees;
 pub(crate) use swap::{Move, Swap, Turn};
 pub use version::{ProgramVersion, library_version, program_version};

@@ -1,36 +1,66 @@
-//! What a worker has committed in submodules of its worktree, and no remote has: it lies in the worktree's own folder and goes with
-//! it, and a landing that names it would leave everybody without it.
+//! What a worker has committed in submodules of its worktree, or in repositories inside that it has added as such, and no remote
+//! has: it goes with the worktree, and a landing that names it would leave everybody without it.
 //!
 //! By libgit2 alone, which starts nothing that a repository's configuration names. Knows nothing of what becomes of it.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid, RepositoryOpenFlags as Flags, TreeWalkMode, TreeWalkResult};
 
+use super::differences::SUBMODULE;
 use super::history::find;
 use super::place::is_folder;
-use super::{GitError, Repository};
+use super::{GitError, Id, Repository, shown};
 use crate::names::CommitId;
 
 /// In a worktree's own folder: the repositories of its submodules.
 const MODULES: &str = "modules";
 
+/// What is in no other repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unshared {
+    /// Repositories of submodules, by their names.
+    pub submodules: Vec<String>,
+    /// Repositories among the worktree's files that a commit names.
+    pub inside: Vec<PathBuf>,
+    /// The paths at which the candidate names a commit of either.
+    pub named: Vec<String>,
+}
+
+impl Unshared {
+    /// Whether there is nothing to be kept.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.submodules.is_empty() && self.inside.is_empty()
+    }
+}
+
 impl Repository {
-    /// The names of the submodules of a worktree that have commits which were neither fetched nor pushed, nor are recorded in `base`.
-    pub fn unshared_submodules(&self, at: &Path, name: &str, base: &CommitId) -> Result<Vec<String>, GitError> {
+    /// What a worktree has of submodules that was neither fetched nor pushed, nor is recorded in `base`; and what of that the
+    /// commits up to `head` name.
+    pub fn unshared(&self, at: &Path, name: &str, [base, head]: [&CommitId; 2]) -> Result<Unshared, GitError> {
         let modules = self.place(at, name).admin.join(MODULES);
-        if !is_folder(&modules) {
-            return Ok(Vec::new());
-        }
-        let recorded = self.recorded(base)?;
-        let mut unshared = Vec::new();
-        for module in repositories_in(&modules) {
-            if has_unshared(&module, &recorded).unwrap_or(false) {
-                unshared.push(module.strip_prefix(&modules).unwrap_or(&module).display().to_string());
+        let (recorded, mut found) = (self.recorded(base)?, Unshared::default());
+        let unshared: Vec<PathBuf> =
+            repositories_in(&modules).into_iter().filter(|module| may_have_unshared(module, &recorded)).collect();
+        for (path, change) in self.changes_between(base, head)? {
+            let Some(item) = change.after.filter(|item| item.mode == SUBMODULE) else { continue };
+            let (path, shown) = (PathBuf::from(OsStr::from_bytes(&path)), shown(&path));
+            let inside = at.join(&path).join(".git");
+            // Git itself has submodules' repositories elsewhere: one that stands here was made or cloned by the worker.
+            if is_folder(&inside) && (may_have_unshared(&inside, &recorded) || !at.join(".gitmodules").exists()) {
+                found.inside.push(path);
+                found.named.push(shown);
+            } else if unshared.iter().any(|module| has(module, item.id)) {
+                found.named.push(shown);
             }
         }
-        Ok(unshared)
+        let name = |module: &PathBuf| module.strip_prefix(&modules).unwrap_or(module).display().to_string();
+        found.submodules = unshared.iter().map(name).collect();
+        Ok(found)
     }
 
     /// Where a worktree has the repositories of its submodules.
@@ -79,6 +109,18 @@ fn repositories_in(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// One that cannot be read may have anything.
+fn may_have_unshared(module: &Path, recorded: &[Oid]) -> bool {
+    has_unshared(module, recorded).unwrap_or(true)
+}
+
+fn has(module: &Path, id: Id) -> bool {
+    let none: [&Path; 0] = [];
+    let repo = git2::Repository::open_ext(module, Flags::NO_SEARCH | Flags::NO_DOTGIT, none);
+    // Of one that cannot be read nobody can say that it has it elsewhere.
+    repo.is_err() || repo.is_ok_and(|repo| Oid::from_bytes(id.as_bytes()).is_ok_and(|id| repo.find_commit(id).is_ok()))
 }
 
 fn has_unshared(module: &Path, recorded: &[Oid]) -> Result<bool, git2::Error> {

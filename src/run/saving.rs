@@ -3,7 +3,7 @@
 //! Nothing that a worker made is deleted before one of these holds. Knows nothing of how the worker ran.
 
 use crate::event::AttemptOutcome;
-use crate::git::{GitError, LeftOut, Snapshot, SnapshotBy};
+use crate::git::{GitError, LeftOut, Snapshot, SnapshotBy, Unshared};
 use crate::names::{BranchRef, CommitId};
 use crate::process::{Ended, How};
 use crate::queue::{Added, Change, NewEntry, QueueError};
@@ -31,43 +31,58 @@ impl Desk<'_> {
             }
         };
         let warnings = self.left_out(&snapshot);
-        let (slots, slot) = (&self.shop.slots, self.attempt.slot);
-        let unshared = self.shop.repo.unshared_submodules(&self.worktree, &slots.name(slot), &self.base);
-        let unshared = unshared.unwrap_or_default();
+        let unshared = self.unshared(&snapshot);
         let mut verdict = match snapshot {
-            _ if !unshared.is_empty() => self.keep_submodules(seconds, &unshared),
-            Snapshot::Nothing { left_out } => self.settled(self.nothing(seconds, &left_out)),
+            _ if !unshared.named.is_empty() => {
+                let names = unshared.named.join(", ");
+                let reason =
+                    format!("only its worktree has the commits that it names at {names}: they were not pushed");
+                self.set_aside(self.not_landed(seconds, &reason))
+            }
+            Snapshot::Nothing { left_out } => self.settled(self.nothing(seconds, &left_out, &unshared)),
             Snapshot::Made { base, head, commits, files, .. } => {
                 let made = Made { base, head, commits, files };
                 self.check(seconds).map_or_else(|| self.submit(seconds, made), |failed| self.set_aside(failed))
             }
         };
         verdict.warnings.extend(warnings);
+        verdict.warnings.extend(self.keep_unshared(&unshared));
         verdict
     }
 
     /// A ticket that changed nothing is done; one whose work is all in a repository inside the worktree has not landed it.
-    fn nothing(&self, seconds: f64, left_out: &[LeftOut]) -> Verdict {
-        let inside: Vec<String> = LeftOut::repositories(left_out).iter().map(|at| at.display().to_string()).collect();
+    fn nothing(&self, seconds: f64, left_out: &[LeftOut], unshared: &Unshared) -> Verdict {
+        let inside = LeftOut::repositories(left_out).into_iter().map(|at| at.display().to_string());
+        let inside: Vec<String> = inside.chain(unshared.submodules.iter().cloned()).collect();
         if inside.is_empty() {
             return Verdict { outcome: AttemptOutcome::Empty, ..interrupted(seconds) };
         }
-        let reason = format!("it made nothing that can land but a git repository of its own: {}", inside.join(", "));
+        let reason =
+            format!("all that it made is in a git repository of its own, which cannot land: {}", inside.join(", "));
         self.not_landed(seconds, &reason)
     }
 
-    /// Commits that only the worktree's submodules have would be gone with it, and whoever has what landed could not get them.
-    fn keep_submodules(&self, seconds: f64, unshared: &[String]) -> Verdict {
-        let names = unshared.join(", ");
-        let reason =
-            format!("it committed in submodules and did not push: {names}; only its worktree has those commits");
-        let mut verdict = self.set_aside(self.not_landed(seconds, &reason));
-        verdict.warnings.push(match self.shop.slots.put_submodules_aside(self.attempt.slot) {
-            Ok(Some(at)) => format!("the repositories of its submodules are in {}", at.display()),
-            Ok(None) => format!("the repositories of its submodules are gone: {names}"),
-            Err(error) => format!("the repositories of its submodules could not be put aside: {error}"),
-        });
-        verdict
+    /// What only its submodules have, and repositories that it has added.
+    fn unshared(&self, snapshot: &Snapshot) -> Unshared {
+        let head = match snapshot {
+            Snapshot::Made { head, .. } => head,
+            Snapshot::Nothing { .. } => &self.base,
+        };
+        let name = self.shop.slots.name(self.attempt.slot);
+        self.shop.repo.unshared(&self.worktree, &name, [&self.base, head]).unwrap_or_default()
+    }
+
+    /// It would be gone with the worktree, or be taken for the next worker's. Done again, it does nothing.
+    fn keep_unshared(&self, unshared: &Unshared) -> Vec<String> {
+        if unshared.is_nothing() {
+            return Vec::new();
+        }
+        match self.shop.slots.put_unshared_aside(self.attempt.slot, unshared) {
+            Ok(places) => {
+                places.iter().map(|at| format!("commits that only its worktree has are in {}", at.display())).collect()
+            }
+            Err(error) => vec![format!("commits that only its worktree has could not be put aside: {error}")],
+        }
     }
 
     /// What it made cannot land, and the next attempt is told why.
@@ -164,6 +179,7 @@ impl Desk<'_> {
             Ok(snapshot) => {
                 let mut verdict = verdict;
                 verdict.warnings.extend(self.left_out(&snapshot));
+                verdict.warnings.extend(self.keep_unshared(&self.unshared(&snapshot)));
                 self.settled(verdict)
             }
             Err(error) => self.unreadable(&error, verdict),

@@ -25,8 +25,11 @@ pub(crate) fn remove_all(folder: &Path) -> Result<()> {
 pub(crate) fn move_whole(folder: &Path, to: &Path) -> Result<()> {
     match fs::rename(folder, to) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            let mode = fs::symlink_metadata(folder)?.permissions().mode();
-            fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o700))?;
+            // The folder above may be closed as well: what is to be moved loses its place there.
+            for closed in [Some(folder), folder.parent()].into_iter().flatten() {
+                let mode = fs::symlink_metadata(closed)?.permissions().mode();
+                fs::set_permissions(closed, fs::Permissions::from_mode(mode | 0o700))?;
+            }
             fs::rename(folder, to)
         }
         other => other,

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
-use crate::git::Repository;
+use crate::git::{Repository, Unshared, end_their_worktrees};
 use crate::names::{CommitId, SlotId};
 use crate::store::{FileLock, StoreError, move_whole, private_dir, state_dir, state_folder};
 
@@ -119,11 +119,31 @@ impl Layout {
         Ok(Some(aside))
     }
 
+    /// Moves what only a worktree has of other repositories; gives the folders where it is. Submodules' own are in the repository's
+    /// folder, and stay in its file system.
+    pub(super) fn put_unshared_aside(
+        &self,
+        repo: &Repository,
+        at: &Path,
+        name: &str,
+        unshared: &Unshared,
+    ) -> Result<Vec<PathBuf>, SlotError> {
+        let mut places = Vec::new();
+        let modules = repo.submodules_of(at, name);
+        if !unshared.submodules.is_empty() && modules.exists() {
+            let to = unused_in(&state_folder(repo.common_dir())?.join("aside"), name)?;
+            move_whole(&modules, &to).map_err(SlotError::io(&modules))?;
+            end_their_worktrees(&to);
+            places.push(to);
+        }
+        let inside: Vec<&Path> =
+            unshared.inside.iter().map(PathBuf::as_path).filter(|path| at.join(path).exists()).collect();
+        places.extend(self.put_parts_aside(at, name, &inside)?);
+        Ok(places)
+    }
+
     fn unused_aside(&self, name: &str) -> Result<PathBuf, SlotError> {
-        let folder = self.folder.join("aside");
-        private_dir(&folder)?;
-        let to = (1u32..).map(|n| folder.join(format!("{name}.{n}"))).find(|path| fs::symlink_metadata(path).is_err());
-        Ok(to.expect("the numbers do not end"))
+        unused_in(&self.folder.join("aside"), name)
     }
 
     fn note(&self, slot: SlotId) -> PathBuf {
@@ -168,6 +188,13 @@ pub(super) fn slot_of(name: &str) -> Option<SlotId> {
     let rest = name.strip_prefix("slot-")?;
     let digits = rest.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(rest);
     digits.parse().ok().filter(|n| *n > 0 && !digits.starts_with(['+', '0'])).map(SlotId)
+}
+
+/// A place in `folder`, which is made, under a number of its own.
+fn unused_in(folder: &Path, name: &str) -> Result<PathBuf, SlotError> {
+    private_dir(folder)?;
+    let to = (1u32..).map(|n| folder.join(format!("{name}.{n}"))).find(|path| fs::symlink_metadata(path).is_err());
+    Ok(to.expect("the numbers do not end"))
 }
 
 #[cfg(test)]

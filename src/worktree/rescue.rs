@@ -21,8 +21,8 @@ const OURS: &str = "refs/wave/";
 pub struct Rescued {
     /// The ref that holds it.
     pub refname: Option<String>,
-    /// The folder of what no ref can hold.
-    pub aside: Option<PathBuf>,
+    /// The folders of what no ref can hold.
+    pub aside: Vec<PathBuf>,
 }
 
 impl Rescued {
@@ -33,7 +33,7 @@ impl Rescued {
 
 impl fmt::Display for Rescued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let aside = self.aside.as_ref().map(|at| format!("{} (git repositories of its own)", at.display()));
+        let aside = self.aside.iter().map(|at| format!("{} (git repositories of its own)", at.display()));
         let places: Vec<String> = self.refname.iter().cloned().chain(aside).collect();
         f.write_str(&places.join(" and "))
     }
@@ -63,7 +63,13 @@ pub(super) fn rescue(
         }
         _ => None,
     };
-    let aside = layout.put_parts_aside(at, name, &LeftOut::repositories(snapshot.left_out()))?;
+    let head = match &snapshot {
+        Snapshot::Made { head, .. } => head,
+        Snapshot::Nothing { .. } => &base,
+    };
+    let unshared = repo.unshared(at, name, [&base, head])?;
+    let mut aside = layout.put_unshared_aside(repo, at, name, &unshared)?;
+    aside.extend(layout.put_parts_aside(at, name, &LeftOut::repositories(snapshot.left_out()))?);
     Ok(Rescued { refname, aside })
 }
 

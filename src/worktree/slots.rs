@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::layout::{Layout, TEMPORARY, Work, refuse_symlink};
 use super::rescue::rescue;
 use super::{SlotError, include};
-use crate::git::{LeftOut, Repository, end_their_worktrees};
+use crate::git::{LeftOut, Repository, Unshared};
 use crate::names::{CommitId, SlotId};
 use crate::store::{FileLock, private_dir, remove_all};
 
@@ -135,15 +135,16 @@ impl Slots {
         self.layout.put_parts_aside(&at, name, &LeftOut::repositories(left_out))
     }
 
-    /// Puts the repositories of a slot's submodules aside, and removes the worktree, which cannot be without them; gives the folder
-    /// where they are. What else is in the slot is saved.
-    pub fn put_submodules_aside(&self, slot: SlotId) -> Result<Option<PathBuf>, SlotError> {
+    /// Puts aside what only a slot's submodules have, and repositories that its worker added, and removes the worktree, which
+    /// cannot be without them; gives the folders where they are. What else is in the slot is saved.
+    pub fn put_unshared_aside(&self, slot: SlotId, unshared: &Unshared) -> Result<Vec<PathBuf>, SlotError> {
         let (at, name) = (self.path(slot), &self.slot(slot)?.name);
         refuse_symlink(&at)?;
-        let aside = self.layout.put_aside(&self.repo.submodules_of(&at, name), name)?;
-        aside.iter().for_each(|aside| end_their_worktrees(aside));
-        self.repo.remove_worktree(&at, name, &self.layout.trash())?;
-        Ok(aside)
+        let places = self.layout.put_unshared_aside(&self.repo, &at, name, unshared)?;
+        if !places.is_empty() {
+            self.repo.remove_worktree(&at, name, &self.layout.trash())?;
+        }
+        Ok(places)
     }
 
     /// Takes away what git would wait at in the slot that a worker has left; gives what people should know of that.

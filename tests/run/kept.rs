@@ -72,13 +72,18 @@ fn commits_that_only_a_worktrees_submodule_has_do_not_land_and_are_kept() {
     repo.commit("with a submodule");
     let enter = "git submodule --quiet update --init && cd lib &&";
     let work = "git switch -q -c fix && echo 2 >f && git commit -q -a -m fix";
+    let add_all = "git init -q own && cd own && echo hours >w && git add w && git commit -q -m w && cd .. && echo x >x && \
+                   git add -A 2>/dev/null && git commit -q -m all";
     backlog(
         &repo,
         &[
             ticket("KEEPS", &[], &format!("{enter} {work} && cd .. && git add lib")),
             ticket("FORGETS", &[], &format!("{enter} {work}")),
+            ticket("FAILS", &[], &format!("{enter} {work}; exit 1")),
             ticket("PUSHES", &[], &format!("{enter} {work} && git push -q origin fix && cd .. && git add lib")),
             ticket("READS", &[], &format!("{enter} cd .. && echo r >r")),
+            ticket("BESIDE", &[], &format!("{enter} git commit -q --allow-empty -m patch && cd .. && echo b >b")),
+            ticket("ADDS", &[], add_all),
         ]
         .concat(),
     );
@@ -86,14 +91,18 @@ fn commits_that_only_a_worktrees_submodule_has_do_not_land_and_are_kept() {
     let report = events(&said);
     let tickets = report.last().unwrap()["report"]["tickets"].as_array().unwrap();
     let states: Vec<&str> = tickets.iter().map(|ticket| ticket["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["failed", "failed", "landed", "landed"], "{}", said.stdout);
+    let expected = ["failed", "failed", "failed", "landed", "landed", "landed", "failed"];
+    assert_eq!(states, expected, "{}", said.stdout);
     let landed = repo.git(&["rev-parse", "main:lib"]);
     assert_eq!(repo.git_in(&lib, &["rev-parse", "fix"]), landed, "the remote has what landed");
-    let aside = repo.root().with_extension("wave").join("aside");
-    for at in ["slot-1.1", "slot-1.2"] {
-        let kept = aside.join(at);
+    let submodules = repo.path(".git/wave/aside");
+    for at in ["slot-1.1", "slot-1.2", "slot-1.3", "slot-1.4"] {
+        let kept = submodules.join(at);
         assert!(said.stdout.contains(&kept.display().to_string()), "nothing says where {at} is: {}", said.stdout);
-        repo.git_in(&lib, &["fetch", "-q", kept.join("lib").to_str().unwrap(), "fix"]);
-        assert_eq!(repo.git_in(&lib, &["log", "-1", "--format=%s", "FETCH_HEAD"]), "fix");
+        let (branch, subject) = if at == "slot-1.4" { ("HEAD", "patch") } else { ("fix", "fix") };
+        repo.git_in(&lib, &["fetch", "-q", kept.join("lib").to_str().unwrap(), branch]);
+        assert_eq!(repo.git_in(&lib, &["log", "-1", "--format=%s", "FETCH_HEAD"]), subject);
     }
+    let own = repo.root().with_extension("wave").join("aside/slot-1.1/own");
+    assert_eq!(repo.git_in(&own, &["show", "HEAD:w"]), "hours");
 }
