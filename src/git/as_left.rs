@@ -49,7 +49,7 @@ impl Repository {
         if checkout.entries()? != left.index {
             return Ok(false);
         }
-        let is_old = |path: &Vec<u8>, found: fs::Metadata| found.ctime() <= left.at && checkout.look(path).is_ok();
+        let is_old = |path: &Vec<u8>, found: fs::Metadata| found.mtime() <= left.at && checkout.look(path).is_ok();
         for (path, change) in self.changes_between(old, new)? {
             let at = checkout.at(&path);
             let is_unchanged = match (change.before, fs::symlink_metadata(&at)) {
