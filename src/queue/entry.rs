@@ -113,10 +113,6 @@ impl NewEntry {
             change: Change::default(),
         }
     }
-
-    pub(crate) fn claim(&self) -> Claim {
-        Claim { ticket: self.ticket.clone(), head: self.head.clone(), target: self.target.clone() }
-    }
 }
 
 /// What adding came to: an entry that waits now, or the one that its key stands for, wherever that stands.
@@ -132,23 +128,6 @@ pub struct Added {
     pub state: EntryState,
     /// Entries of its target that land before it, plus one; none where it does not wait.
     pub position: Option<usize>,
-}
-
-/// What a key stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The ticket.
-    pub ticket: TicketId,
-    /// The candidate's last commit.
-    pub head: CommitId,
-    /// The branch to land on.
-    pub target: BranchRef,
-}
-
-impl fmt::Display for Claim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} for {}", self.head.short(), self.ticket, self.target.branch())
-    }
 }
 
 /// A candidate in the queue.
@@ -196,8 +175,24 @@ impl Entry {
         id_of(self.number)
     }
 
-    pub(crate) fn claim(&self) -> Claim {
-        Claim { ticket: self.ticket.clone(), head: self.head.clone(), target: self.target.clone() }
+    /// Every way in which `asked` is another candidate than this one, in words. A base that was not asked for is no difference:
+    /// it follows from where the target is.
+    pub(super) fn differences(&self, asked: &NewEntry) -> Vec<String> {
+        let message =
+            |text: Option<&String>| text.map_or_else(|| "the candidate's".to_owned(), |text| format!("{text:?}"));
+        let base = asked.base.as_ref().unwrap_or(&self.base);
+        let way = |change: Change| if change == Change::Revert { "to undo it" } else { "to apply it" }.to_owned();
+        let pairs = [
+            ("ticket", self.ticket.to_string(), asked.ticket.to_string()),
+            ("head", self.head.to_string(), asked.head.to_string()),
+            ("base", self.base.to_string(), base.to_string()),
+            ("branch", self.target.branch().to_owned(), asked.target.branch().to_owned()),
+            ("strategy", self.strategy.to_string(), asked.strategy.to_string()),
+            ("change", way(self.change), way(asked.change)),
+            ("message", message(self.message.as_ref()), message(asked.message.as_ref())),
+        ];
+        let differ = pairs.into_iter().filter(|(_, first, asked)| first != asked);
+        differ.map(|(what, first, asked)| format!("its {what} is {first}, not {asked}")).collect()
     }
 
     /// Whether its landing has the candidate's own commits as ancestors.

@@ -4,7 +4,6 @@
 
 use thiserror::Error;
 
-use super::entry::Claim;
 use crate::git::GitError;
 use crate::names::{BranchRef, CommitId, EntryId};
 use crate::store::StoreError;
@@ -51,16 +50,14 @@ pub enum QueueError {
         what: String,
     },
     /// The key stands for another candidate.
-    #[error("the key {key} stands for {entry}, which is {stands_for}, and not {asked}")]
+    #[error("the key {key} stands for {entry}, which is another candidate: {}", .differences.join("; "))]
     KeyTaken {
         /// The key.
         key: String,
         /// The entry that came with it.
         entry: EntryId,
-        /// What that is.
-        stands_for: Box<Claim>,
-        /// What was to be added.
-        asked: Box<Claim>,
+        /// In what they differ.
+        differences: Vec<String>,
     },
     /// No entry of that id.
     #[error("no entry {asked}")]

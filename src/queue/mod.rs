@@ -74,7 +74,7 @@ mod settle;
 mod shape;
 mod whole;
 
-pub use entry::{Added, Change, Claim, Entry, EntryState, EntryView, NewEntry, Strategy};
+pub use entry::{Added, Change, Entry, EntryState, EntryView, NewEntry, Strategy};
 pub use error::QueueError;
 pub use landing::{Approval, Landing, Outcome, Processing, Proposal, Told};
 pub use message::land_of as land_id;

@@ -352,12 +352,11 @@ fn added(book: &Book, entry: &Entry, state: &EntryState) -> Added {
 
 /// One key, one candidate: another must not be taken for landed, or for queued.
 fn same(first: &Entry, new: &NewEntry) -> Result<(), QueueError> {
-    let (stands_for, asked) = (first.claim(), new.claim());
-    if stands_for == asked {
+    let differences = first.differences(new);
+    if differences.is_empty() {
         return Ok(());
     }
-    let key = first.key.clone().unwrap_or_default();
-    Err(QueueError::KeyTaken { key, entry: first.id(), stands_for: Box::new(stands_for), asked: Box::new(asked) })
+    Err(QueueError::KeyTaken { key: first.key.clone().unwrap_or_default(), entry: first.id(), differences })
 }
 
 fn find<'a>(book: &'a Book, id: &EntryId) -> Result<&'a Standing, QueueError> {

@@ -53,16 +53,29 @@ fn a_key_is_refused_for_another_candidate() {
     let base = repo.git(&["rev-parse", "main"]);
     let [one, two] = ["one", "two"].map(|name| repo.candidate(&base, name, &[(name, Some("x"))]));
     repo.git(&["branch", "z"]);
-    repo.add_by_key(&["--ticket", "T", &one]).exits(0);
-    for (differs, asked) in [
-        (["--ticket", "T", "--onto", "main", two.as_str()], format!("{} of T for main", &two[..10])),
-        (["--ticket", "T", "--onto", "z", &one], format!("{} of T for z", &one[..10])),
-        (["--ticket", "U", "--onto", "main", &one], format!("{} of U for main", &one[..10])),
+    let same = ["--ticket", "T", &one, "--message", "M"];
+    repo.add_by_key(&same).exits(0);
+    let other_base = one.clone();
+    for (asked, difference) in [
+        (["T", "main", "M", &base, "squash", &two], format!("its head is {one}, not {two}")),
+        (["T", "z", "M", &base, "squash", &one], "its branch is main, not z".to_owned()),
+        (["U", "main", "M", &base, "squash", &one], "its ticket is T, not U".to_owned()),
+        (["T", "main", "N", &base, "squash", &one], "its message is \"M\", not \"N\"".to_owned()),
+        (["T", "main", "M", &other_base, "squash", &one], format!("its base is {base}, not {other_base}")),
+        (
+            ["U", "main", "M", &base, "rebase", &one],
+            "its ticket is T, not U; its strategy is squash, not rebase".to_owned(),
+        ),
     ] {
-        let said = repo.add_by_key(&differs).exits(2).stderr;
-        let stands_for = format!("the key K stands for e1, which is {} of T for main", &one[..10]);
-        assert!(said.contains(&format!("{stands_for}, and not {asked}")), "{said}");
+        let [ticket, onto, message, base, strategy, head] = asked;
+        let options =
+            ["--ticket", ticket, "--onto", onto, "--message", message, "--base", base, "--strategy", strategy];
+        let said = repo.add_by_key(&[&options[..], &[head]].concat()).exits(2).stderr;
+        let told = format!("the key K stands for e1, which is another candidate: {difference}\n");
+        assert!(said.contains(&told), "{said}");
     }
+    repo.add_by_key(&same).exits(0);
+    repo.add_by_key(&[&same[..], &["--base", &base]].concat()).exits(0);
     assert_eq!(repo.process(0).len(), 1);
     repo.assert_tidy();
 }
