@@ -1,18 +1,23 @@
 //! What a power cut leaves that git cannot get past: files with a name and no content, and locks of the dead.
 //!
-//! A file that was not synced may come back empty, or with zeros for its end. An empty object is worse than a missing one:
-//! whoever makes the same object again, git too, finds the name, writes nothing, and builds on it. Such files hold nothing,
-//! so removing them loses nothing. Knows nothing of when the power was cut.
+//! A file that was not synced may come back empty, with zeros for its end, or cut off. Such an object is worse than a missing
+//! one: whoever makes the same object again, git too, finds the name, writes nothing, and builds on it. Nobody can read it,
+//! so removing it loses nothing.
 
 use std::ffi::OsStr;
 use std::fs::{DirEntry, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::plumbing::Plumbing;
 use super::{GitError, Repository};
 use crate::names::CommitId;
+
+/// Longer than any system leaves what was written unwritten.
+const UNWRITTEN: Duration = Duration::from_secs(300);
 
 impl Repository {
     /// Whether git finds everything that `head` has and `tip` has not. What a partial clone lacks it would fetch: there nobody
@@ -25,20 +30,26 @@ impl Repository {
         self.program().args(["rev-list", "--objects", "--quiet", head.as_str(), &without]).run(&[0]).map(drop)
     }
 
-    /// Removes objects and packs that have no content; gives how many there were. Writers at work are not disturbed: they
-    /// give an object its name last.
-    pub(crate) fn clear_emptied(&self) -> Result<usize, GitError> {
+    /// Removes objects and packs that have no content, and objects that end too early, where the machine was started at
+    /// `start`; gives how many there were. Writers at work are not disturbed: they give an object its name last.
+    pub(crate) fn clear_emptied(&self, start: Option<SystemTime>) -> Result<usize, GitError> {
         let objects = self.common_dir().join("objects");
-        let mut emptied = Vec::new();
+        let (mut lost, mut loose) = (Vec::new(), Vec::new());
         for folder in entries(&objects)? {
             let found = entries(&folder.path())?;
-            let held = found.iter().filter(|entry| holds_objects(&folder.file_name(), &entry.file_name()));
-            emptied.extend(held.map(DirEntry::path).filter(is_empty));
+            for entry in found.iter().filter(|entry| holds_objects(&folder.file_name(), &entry.file_name())) {
+                if is_empty(&entry.path()) {
+                    lost.push(entry.path());
+                } else if folder.file_name() != "pack" {
+                    loose.extend(written_at(entry).map(|at| (at, entry.path())));
+                }
+            }
         }
-        for path in &emptied {
+        lost.extend(written_last(loose, start).filter(|path| ends_early(path)));
+        for path in &lost {
             remove(path)?;
         }
-        Ok(emptied.len())
+        Ok(lost.len())
     }
 
     /// Removes git's own locks that were made before this machine was started: whoever held them is no more. They are watched
@@ -78,7 +89,45 @@ fn holds_objects(folder: &OsStr, name: &OsStr) -> bool {
 }
 
 fn is_from_before(entry: &DirEntry, start: SystemTime) -> bool {
-    entry.metadata().is_ok_and(|meta| meta.is_file() && meta.modified().is_ok_and(|made| made < start))
+    written_at(entry).is_some_and(|at| at < start)
+}
+
+fn written_at(entry: &DirEntry) -> Option<SystemTime> {
+    entry.metadata().ok().filter(std::fs::Metadata::is_file)?.modified().ok()
+}
+
+/// Those that may not have been on the disk when the power was cut: written shortly before the last one from before `start`,
+/// or later. All others need not be read, however many they are.
+fn written_last(loose: Vec<(SystemTime, PathBuf)>, start: Option<SystemTime>) -> impl Iterator<Item = PathBuf> {
+    let times = || loose.iter().map(|(at, _)| *at);
+    let last = times().filter(|at| start.is_none_or(|start| *at < start)).max().or_else(|| times().min());
+    let from = last.and_then(|last| last.checked_sub(UNWRITTEN));
+    loose.into_iter().filter(move |(at, _)| from.is_none_or(|from| *at >= from)).map(|(_, path)| path)
+}
+
+/// Whether there is less of a loose object than its compression needs. One that is damaged otherwise is worth a look.
+fn ends_early(path: &PathBuf) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    let mut inflate = Decompress::new(true);
+    let (mut chunk, mut content) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        let Ok(read) = file.read(&mut chunk) else { return false };
+        if read == 0 {
+            return true;
+        }
+        let mut rest = &chunk[..read];
+        loop {
+            let (taken, made) = (inflate.total_in(), inflate.total_out());
+            match inflate.decompress(rest, &mut content, FlushDecompress::None) {
+                Ok(Status::StreamEnd) | Err(_) => return false,
+                Ok(Status::Ok | Status::BufError) => {}
+            }
+            rest = &rest[usize::try_from(inflate.total_in() - taken).unwrap_or(rest.len())..];
+            if rest.is_empty() && inflate.total_out() - made < content.len() as u64 {
+                break;
+            }
+        }
+    }
 }
 
 fn entries(folder: &Path) -> Result<Vec<DirEntry>, GitError> {
@@ -114,6 +163,49 @@ fn remove(path: &Path) -> Result<(), GitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_that_was_cut_off_goes_and_what_is_whole_or_damaged_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = git2::Repository::init_bare(folder.path()).unwrap();
+        let scattered: Vec<u8> = (0..60_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let ours = Repository::discover(folder.path()).unwrap();
+        for text in [scattered.as_slice(), &[b'a'; 3_000_000], b"small"] {
+            let id = repo.blob(text).unwrap().to_string();
+            let path = folder.path().join("objects").join(&id[..2]).join(&id[2..]);
+            let whole = std::fs::read(&path).unwrap();
+            let mut damaged = whole.clone();
+            damaged[1] ^= 1;
+            for length in (1..12).chain([whole.len() / 2, whole.len() - 2, whole.len() - 1]) {
+                put(&path, &whole[..length]);
+                assert_eq!(
+                    (ours.clear_emptied(None).unwrap(), path.exists()),
+                    (1, false),
+                    "{length} of {}",
+                    whole.len()
+                );
+            }
+            for stays in [whole, damaged] {
+                put(&path, &stays);
+                assert_eq!((ours.clear_emptied(None).unwrap(), path.exists()), (0, true));
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_may_not_have_been_written_when_the_power_was_cut_is_read() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let loose = || [1_000, 9_700, 9_999, 20_000].map(|seconds| (at(seconds), seconds.to_string().into())).into();
+        let read = |start| written_last(loose(), start).map(|path| path.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(read(Some(at(10_000))), ["9700", "9999", "20000"]);
+        assert_eq!(read(Some(at(500))).len(), 4, "a clock that was set tells nothing");
+        assert_eq!(read(None), ["20000"]);
+    }
+
+    fn put(path: &Path, content: &[u8]) {
+        let _ = std::fs::remove_file(path);
+        std::fs::write(path, content).unwrap();
+    }
 
     #[test]
     fn only_what_has_content_by_its_name_is_taken_for_emptied() {

@@ -130,8 +130,9 @@ impl Queue {
     pub(crate) fn clear_up(&self) -> Result<usize, QueueError> {
         let mut emptied = 0;
         once_per_start(&self.repo.common_dir().join("wave/boot"), || {
-            emptied = self.repo.clear_emptied()?;
-            Ok::<_, QueueError>(started_at().map_or(Ok(()), |start| self.repo.clear_locks_from_before(start))?)
+            let start = started_at();
+            emptied = self.repo.clear_emptied(start)?;
+            Ok::<_, QueueError>(start.map_or(Ok(()), |start| self.repo.clear_locks_from_before(start))?)
         })?;
         Ok(emptied)
     }
