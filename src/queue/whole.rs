@@ -4,7 +4,9 @@
 //! Depends on the candidate alone, not on where it lands. Makes nothing.
 
 use std::borrow::Cow;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::cell::RefCell;
+use std::iter::Flatten;
+use std::sync::mpsc::{IntoIter, SyncSender, sync_channel};
 use std::thread::{Builder, Scope};
 
 use super::candidate::ends;
@@ -14,8 +16,10 @@ use super::{QueueError, inspect};
 use crate::git::{Differences, Session};
 use crate::names::TreeId;
 
-/// So many are ready at once at most: each holds all its paths.
-const READY: usize = 16;
+/// So many are handed over at a time: waking the other thread for each costs as much as a turn.
+const AT_A_TIME: usize = 8;
+/// So many times that are ready at most: each holds all its paths.
+const READY: usize = 2;
 
 /// What the whole candidate changes.
 pub(super) struct Whole {
@@ -54,7 +58,7 @@ type Ready = (u64, Option<Whole>);
 
 /// The second thread's side of it; it ends when this is dropped.
 pub(super) struct Wholes {
-    ready: Option<Receiver<Ready>>,
+    ready: RefCell<Option<Flatten<IntoIter<Vec<Ready>>>>>,
 }
 
 impl Wholes {
@@ -65,25 +69,26 @@ impl Wholes {
         let ready = beside.and_then(|open| {
             let (to, ready) = sync_channel(READY);
             let work = move || open().into_iter().for_each(|session| find_out(&session, candidates, &to));
-            Builder::new().spawn_scoped(scope, work).ok().map(|_| ready)
+            Builder::new().spawn_scoped(scope, work).ok().map(|_| ready.into_iter().flatten())
         });
-        Self { ready }
+        Self { ready: RefCell::new(ready) }
     }
 
     /// That of `entry`, which comes after those that were asked for before.
     #[tracing::instrument(level = "debug", name = "inspect", skip_all)]
     pub(super) fn of(&self, session: &Session, entry: &Entry) -> Result<Whole, QueueError> {
-        let mut ready = self.ready.iter().flatten();
-        match ready.find(|(number, _)| *number == entry.number) {
+        let mut ready = self.ready.borrow_mut();
+        match ready.iter_mut().flatten().find(|(number, _)| *number == entry.number) {
             Some((_, Some(whole))) => Ok(whole),
             _ => Whole::of(session, entry),
         }
     }
 }
 
-fn find_out(session: &Session, candidates: &[Candidate], to: &SyncSender<Ready>) {
-    for Candidate { entry, .. } in candidates {
-        if to.send((entry.number, Whole::of(session, entry).ok())).is_err() {
+fn find_out(session: &Session, candidates: &[Candidate], to: &SyncSender<Vec<Ready>>) {
+    for some in candidates.chunks(AT_A_TIME) {
+        let ready = some.iter().map(|Candidate { entry, .. }| (entry.number, Whole::of(session, entry).ok()));
+        if to.send(ready.collect()).is_err() {
             return;
         }
     }
