@@ -61,6 +61,8 @@ impl Program {
             command.args(["-c", "core.hooksPath=/dev/null"]);
         }
         command.args(["-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
+        // Else every file that is checked out is marked as one that does not change, and what a worker does to it is not seen.
+        command.args(["-c", "core.ignoreStat=false"]);
         Self { command, shown: Vec::new(), input: None, stdin: None, life: Life::Spared }
     }
 

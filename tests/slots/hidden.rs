@@ -28,6 +28,26 @@ fn what_a_worker_hid_from_git_is_not_hidden_from_the_next() {
 }
 
 #[test]
+fn what_a_worker_does_is_seen_where_git_is_told_not_to_look() {
+    for kind in [Kind::Ordinary, Kind::Extension] {
+        let test = furnished_of(kind);
+        test.git(&["config", "core.ignoreStat", "true"]);
+        let (_repo, slots) = open(&test, 1);
+        let first = base(&test);
+        test.write("src/m1/f1.txt", "moved on\n");
+        test.git(&["update-index", "--no-assume-unchanged", "src/m1/f1.txt"]);
+        let second = CommitId::new(test.commit("second"));
+        for base in [&first, &second] {
+            let at = slots.prepare(SlotId(1), base).unwrap();
+            std::fs::write(at.join("src/m1/f1.txt"), "the worker's\n").unwrap();
+            assert_eq!(test.git_in(&at, &["status", "--porcelain"]), " M src/m1/f1.txt", "{kind:?}");
+        }
+        let at = slots.prepare(SlotId(1), &second).unwrap();
+        exactly(&test, &at, &second);
+    }
+}
+
+#[test]
 fn which_files_a_sparse_worktree_has_is_the_users_choice_and_no_workers() {
     for kind in [Kind::Ordinary, Kind::Extension] {
         let test = furnished_of(kind);
