@@ -40,7 +40,7 @@ impl Library {
         if self.is_partial {
             return Ok(None);
         }
-        let (reader, mut piece) = (self.reader()?, vec![0; 1 << 16]);
+        let (reader, mut piece) = (self.reader()?, [0; 1 << 13]);
         for item in items {
             let id = Oid::from_bytes(item.id.as_bytes()).map_err(GitError::during("reading a file's id"))?;
             if is_whole(&reader.odb, id, &mut piece) {
