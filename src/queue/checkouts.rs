@@ -37,6 +37,38 @@ pub(super) struct Held {
     pub(super) busy: Option<Busy>,
 }
 
+/// Why an index is not held.
+enum Unheld {
+    /// A living git has had it for long.
+    Busy(Busy),
+    /// Nobody seems to be at work there: its lock was left, or none can be made.
+    LeftOut,
+}
+
+impl Held {
+    /// Takes one, waiting for whoever has it: since `begun` for anybody, after that for a git that is at work there.
+    fn take(&mut self, checkout: &Checkout, desk: Desk<'_>, begun: Instant) -> Result<HeldCheckout, Unheld> {
+        loop {
+            let error = match HeldCheckout::take(checkout, desk) {
+                Ok(ours) => return Ok(ours),
+                Err(error) => error,
+            };
+            self.has_waited = true;
+            if !error.is_transient() {
+                return Err(Unheld::LeftOut);
+            }
+            if begun.elapsed() >= INDEX_WAIT {
+                match checkout.busy() {
+                    None => return Err(Unheld::LeftOut),
+                    Some(busy) if busy.is_long() => return Err(Unheld::Busy(busy)),
+                    Some(_) => {}
+                }
+            }
+            std::thread::sleep(INDEX_LOOK);
+        }
+    }
+}
+
 impl Checkouts {
     pub(super) fn all(&self) -> &[Checkout] {
         &self.all
@@ -77,16 +109,10 @@ impl Queue {
         let desk = Desk { folder: &folder, held: lock };
         let mut held = Held { checkouts: Vec::new(), has_waited: false, busy: None };
         for checkout in &checkouts.all {
-            while let Err(error) = HeldCheckout::take(checkout, desk).map(|ours| held.checkouts.push(ours)) {
-                held.has_waited = true;
-                let is_new = begun.elapsed() < INDEX_WAIT;
-                let busy = if is_new { None } else { checkout.busy() };
-                let goes_on = error.is_transient() && (is_new || busy.as_ref().is_some_and(|busy| !busy.is_long()));
-                if !goes_on {
-                    held.busy = held.busy.or(busy);
-                    break;
-                }
-                std::thread::sleep(INDEX_LOOK);
+            match held.take(checkout, desk, begun) {
+                Ok(ours) => held.checkouts.push(ours),
+                Err(Unheld::Busy(busy)) => held.busy = held.busy.or(Some(busy)),
+                Err(Unheld::LeftOut) => {}
             }
         }
         held
