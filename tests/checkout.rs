@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
+#[path = "checkout/movers.rs"]
+mod movers;
 #[path = "checkout/people.rs"]
 mod people;
 

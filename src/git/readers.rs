@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -81,7 +81,7 @@ impl Checkout {
         let place = fs::canonicalize(self.place()).ok()?;
         let above = ancestors();
         gits(&place).filter(|pid| !above.contains(pid)).find_map(|pid| {
-            let (age, command) = (age(&process(pid)?), command(pid)?);
+            let (age, command) = (age(&process(pid)?), called_with(pid)?.command);
             if COMMITS.contains(&command.as_str()) {
                 return Some(Busy { pid, command, since: age });
             }
@@ -91,17 +91,25 @@ impl Checkout {
     }
 }
 
-/// The command of a git: its first word that is no option of git's own, nor the value of one.
-fn command(pid: i32) -> Option<String> {
+/// What a git was called with.
+pub(super) struct CalledWith {
+    /// The first word that is no option of git's own, nor the value of one.
+    pub(super) command: String,
+    /// What comes after it.
+    pub(super) words: Vec<String>,
+}
+
+pub(super) fn called_with(pid: i32) -> Option<CalledWith> {
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut words = words.split(|byte| *byte == 0).map(String::from_utf8_lossy).skip(1);
+    let words = words.strip_suffix(b"\0").unwrap_or(&words);
+    let mut words = words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).skip(1);
     while let Some(word) = words.next() {
         match &*word {
             "-C" | "-c" | "--git-dir" | "--work-tree" | "--namespace" | "--exec-path" | "--config-env" => {
                 words.next();
             }
             option if option.starts_with('-') => {}
-            command => return Some(command.to_owned()),
+            _ => return Some(CalledWith { command: word, words: words.collect() }),
         }
     }
     None
@@ -115,20 +123,33 @@ fn readers(place: &Path) -> Vec<i32> {
 
 /// Those at work among the files at `place`, but for those that another of us has begun.
 fn gits(place: &Path) -> impl Iterator<Item = i32> {
+    pids().filter(|pid| is_git_at(*pid, place))
+}
+
+pub(super) fn pids() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| is_git_at(*pid, place))
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 fn is_git_at(pid: i32, place: &Path) -> bool {
     // Most are elsewhere.
-    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(place) && is_among(&at, place))
-        && process(pid).is_some_and(|one| one.name == "git" && !one.zombie && !is_begun_by_us(&one))
+    folder_of(pid).is_some_and(|at| is_among(&at, place)) && is_git(pid)
 }
 
-/// Whether a folder below `place` belongs to no other worktree, a submodule's or a slot's.
-fn is_among(folder: &Path, place: &Path) -> bool {
-    folder.ancestors().take_while(|above| *above != place).all(|above| !above.join(".git").exists())
+/// Where it is at work.
+pub(super) fn folder_of(pid: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+/// One that lives, but for those that another of us has begun.
+pub(super) fn is_git(pid: i32) -> bool {
+    process(pid).is_some_and(|one| one.name == "git" && !one.zombie && !is_begun_by_us(&one))
+}
+
+/// Whether a folder is at or below `place`, and belongs to no other worktree there, a submodule's or a slot's.
+pub(super) fn is_among(folder: &Path, place: &Path) -> bool {
+    folder.starts_with(place)
+        && folder.ancestors().take_while(|above| *above != place).all(|above| !above.join(".git").exists())
 }
 
 fn may_read(pid: i32, place: &Path) -> bool {
@@ -147,7 +168,7 @@ fn is_begun_by_us(one: &Process) -> bool {
 }
 
 /// Those that have begun us, a `git wave` among them.
-fn ancestors() -> BTreeSet<i32> {
+pub(super) fn ancestors() -> BTreeSet<i32> {
     let mut found = BTreeSet::new();
     let mut at = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get());
     while let Some(pid) = at.filter(|pid| *pid > 0 && found.insert(*pid)) {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use super::QueueError;
 use super::record::Intent;
 use super::register::Queue;
-use crate::git::{Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow, let_go_of_index};
+use crate::git::{
+    Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow, let_go_of_index, wait_for_movers,
+};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -115,6 +117,8 @@ impl Queue {
                 Err(Unheld::LeftOut) => {}
             }
         }
+        // Who had an index just before may have HEAD or the branch to move yet, by where it was.
+        held.has_waited |= held.busy.is_none() && wait_for_movers(&checkouts.all);
         held
     }
 
@@ -140,6 +144,7 @@ impl Queue {
         lock: &FileLock,
         mut held: Vec<HeldCheckout>,
     ) -> Vec<String> {
+        let comers = self.repo.comers(&intent.target);
         // Asked again: git may have been ended, or could not be started.
         let listed = || self.repo.checkouts_on(&intent.target);
         let checkouts = match listed().or_else(|_| listed()) {
@@ -157,6 +162,14 @@ impl Queue {
             }
         }
         drop(held);
+        let arrived = comers.and_then(|comers| self.repo.arrived(&intent.target, comers, &mut warnings));
+        let is_new = |one: &&Checkout| checkouts.iter().all(|known| known.own() != one.own());
+        for checkout in arrived.as_deref().unwrap_or_default().iter().filter(is_new) {
+            if let Err(error) = self.bring_one_along((checkout, None), along, desk, &mut warnings) {
+                warnings.extend(self.left_behind(checkout, intent, &error));
+            }
+        }
+        warnings.extend(arrived.err().map(|error| error.to_string()));
         // What is left in there is written over the next time.
         let _ = std::fs::remove_dir_all(&folder);
         warnings
