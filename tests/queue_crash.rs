@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
 mod common;
+#[path = "queue_crash/held.rs"]
+mod held;
 #[path = "queue_crash/removals.rs"]
 mod removals;
 
 use std::time::Duration;
 
-use common::TestRepo;
+use common::{Kind, TestRepo};
 use git_wave::event::DeferralReason;
 use git_wave::git::Repository;
 use git_wave::names::{BranchRef, CommitId, TicketId};

@@ -17,7 +17,7 @@ use super::differences::{self, Differences};
 use super::durable::sync_files;
 use super::half::{self, HalfWritten, Since};
 use super::history::find;
-use super::marked::{MarkedLock, take_back};
+use super::marked::MarkedLock;
 use super::objects::{Made, Reader};
 use super::{GitError, Repository, hidden, readers, worktree};
 use crate::names::{CommitId, TreeId};
@@ -63,6 +63,12 @@ impl HeldCheckout {
     pub(crate) fn take(checkout: &Checkout, desk: Desk<'_>) -> Result<Self, GitError> {
         let lock = lock_index(&checkout.index(), desk.folder)?;
         Ok(Self { checkout: checkout.clone(), lock })
+    }
+
+    /// One that was held by a process which was killed with the same folder.
+    pub(crate) fn left(checkout: &Checkout, desk: Desk<'_>) -> Option<Self> {
+        let lock = MarkedLock::left(&checkout.index().with_extension("lock"), &mark(desk.folder))?;
+        Some(Self { checkout: checkout.clone(), lock })
     }
 
     pub(crate) fn is(&self, checkout: &Checkout) -> bool {
@@ -153,12 +159,6 @@ impl Repository {
 /// What is to be run by hand where we could not.
 pub(crate) fn bring_along_command(checkout: &Checkout, old: &CommitId, new: &CommitId) -> String {
     format!("{} read-tree -m -u {old} {new}", checkout.command())
-}
-
-/// Lets go of a checkout's `index.lock` if a process left it that was killed with the same folder.
-pub(crate) fn let_go_of_index(checkout: &Checkout, desk: Desk<'_>) -> Result<(), GitError> {
-    let at = checkout.index().with_extension("lock");
-    take_back(&at, &mark(desk.folder))
 }
 
 /// When git began, by the file that is made before it writes any; and whether that was for somebody else, before us.

@@ -26,13 +26,21 @@ impl MarkedLock {
         Self::take_by(at, mark, text, |mark, at| fs::hard_link(mark, at))
     }
 
+    /// One that a killed process left with that text: it goes on without a break.
+    pub(super) fn left(at: &Path, text: &[u8]) -> Option<Self> {
+        let is_ours = fs::read(at).is_ok_and(|found| found == text);
+        is_ours.then(|| Self { at: Some(at.to_owned()), text: text.to_owned() })
+    }
+
     fn take_by(
         at: &Path,
         mark: &Path,
         text: &[u8],
         link: impl FnOnce(&Path, &Path) -> io::Result<()>,
     ) -> Result<Self, GitError> {
-        take_back(at, text)?;
+        if let Some(left) = Self::left(at, text) {
+            return Ok(left);
+        }
         made(mark, text).map_err(|source| GitError::io(mark, source))?;
         match link(mark, at).or_else(|error| if has_no_links(&error) { written(at, text) } else { Err(error) }) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(GitError::Locked {

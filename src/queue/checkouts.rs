@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 use super::QueueError;
 use super::record::Intent;
 use super::register::Queue;
-use crate::git::{
-    Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow, let_go_of_index, wait_for_movers,
-};
+use crate::git::{Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow, wait_for_movers};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -122,16 +120,16 @@ impl Queue {
         held
     }
 
-    /// Locks of ours that a killed landing on `target` left on checkouts: also on those that are on another branch by now.
-    pub(super) fn let_go_of_indexes(&self, target: &BranchRef, lock: &FileLock) -> Result<(), QueueError> {
+    /// What a killed landing on `target` left held: also checkouts that are on another branch by now. As long as they are held nobody
+    /// commits there what was before the branch moved.
+    pub(super) fn left_held(&self, target: &BranchRef, lock: &FileLock) -> Result<Vec<HeldCheckout>, QueueError> {
         let folder = self.desk(target);
         // Whoever holds one has made it.
-        if folder.exists() {
-            for checkout in self.repo.all_checkouts()? {
-                let_go_of_index(&checkout, Desk { folder: &folder, held: lock })?;
-            }
+        if !folder.exists() {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let desk = Desk { folder: &folder, held: lock };
+        Ok(self.repo.all_checkouts()?.iter().filter_map(|checkout| HeldCheckout::left(checkout, desk)).collect())
     }
 
     /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is

@@ -119,7 +119,7 @@ impl Drain<'_> {
         if std::mem::take(&mut self.git_was_ended) {
             self.queue.clear_lock_of_landing(self.target)?;
         }
-        let settled = self.queue.judge(self.target, lock)?;
+        let settled = self.queue.judge(self.target, lock, Vec::new())?;
         self.in_doubt = false;
         self.warn(settled.warnings);
         for outcome in settled.landed {

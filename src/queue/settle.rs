@@ -13,7 +13,7 @@ use super::record::{Intent, Record, Step};
 use super::recovery::{Course, Seen, verdict};
 use super::register::Queue;
 use super::{QueueError, message};
-use crate::git::{Begun, Session};
+use crate::git::{Begun, HeldCheckout, Session};
 use crate::names::{BranchRef, CommitId, EntryId, TreeId};
 use crate::store::{FileLock, StoreError, once_per_start, started_at};
 
@@ -40,11 +40,11 @@ impl Queue {
     #[tracing::instrument(level = "debug", skip_all)]
     pub(super) fn settle(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
         emptied(&self.staging(target))?;
-        self.let_go_of_indexes(target, lock)?;
+        let held = self.left_held(target, lock)?;
         self.sweep()?;
         self.repo.clear_lock_of_turn(target)?;
         self.clear_lock_of_landing(target)?;
-        let mut settled = self.judge(target, lock)?;
+        let mut settled = self.judge(target, lock, held)?;
         settled.warnings.extend(self.follow(target, lock).unwrap_or_else(|error| vec![error.to_string()]));
         settled.warnings.extend(self.clear_away(target).err().map(|error| stays(&error)));
         Ok(settled)
@@ -58,8 +58,14 @@ impl Queue {
         }
     }
 
-    /// Closes an open intent by what the repository shows. Clears nothing: whoever is in the way may be alive.
-    pub(super) fn judge(&self, target: &BranchRef, lock: &FileLock) -> Result<Settled, QueueError> {
+    /// Closes an open intent by what the repository shows. Clears nothing: whoever is in the way may be alive. Checkouts that are
+    /// `held` are let go of as soon as they show what they should.
+    pub(super) fn judge(
+        &self,
+        target: &BranchRef,
+        lock: &FileLock,
+        held: Vec<HeldCheckout>,
+    ) -> Result<Settled, QueueError> {
         let Some((intent, entries)) = self.look(|book| {
             let intent = book.intent(target)?.clone();
             let entries = intent.steps.iter().filter_map(|step| book.by_number(step.entry));
@@ -75,8 +81,11 @@ impl Queue {
             self.repo.sync_objects()?;
         }
         let mut warnings = match verdict.checkouts {
-            Course::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock, Vec::new()),
-            Course::LeaveAlone => Vec::new(),
+            Course::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock, held),
+            Course::LeaveAlone => {
+                drop(held);
+                Vec::new()
+            }
         };
         let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
         records.push(Record::Settled { target: target.clone() });

@@ -2,7 +2,6 @@
 
 use std::process::{Command, Stdio};
 
-use super::common::Kind;
 use super::*;
 
 /// Processes with a landing lock that is removed in the middle of the first `removals` landings.

@@ -1,0 +1,33 @@
+//! What a landing that was killed had in its hands, and who may have it next.
+
+use super::*;
+
+/// Whoever commits between the two has the index of before, and what landed would be undone.
+#[test]
+fn an_index_that_a_killed_landing_held_is_let_go_of_once_it_has_followed_and_not_before() {
+    if std::process::Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("SKIPPED: no strace, so that nobody sees when the lock goes");
+    }
+    let repo = TestRepo::of(Kind::Ordinary);
+    let head = repo.candidate(&repo.git(&["rev-parse", "main"]), "x", &[("x", Some("x"))]);
+    repo.add("T", &head);
+    let hook = "#!/bin/sh\n[ \"$1\" = committed ] && grep -q refs/heads/main || exit 0\n\
+                kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)\n";
+    repo.write(".git/hooks/reference-transaction", hook);
+    repo.shell("chmod +x .git/hooks/reference-transaction");
+    assert_eq!(repo.wave(&["queue", "process"]).code, None);
+    repo.shell("rm .git/hooks/reference-transaction");
+    assert_eq!((repo.subjects("main").len(), repo.git(&["status", "--porcelain"])), (2, "D  x".to_owned()));
+    assert!(repo.path(".git/index.lock").exists());
+
+    let said = repo.try_shell("strace -f -e trace=/unlink.*,/rename.* -o ../log \"$WAVE\" queue process").exits(0);
+    let log = std::fs::read_to_string(repo.home().join("log")).unwrap();
+    let index = repo.path(".git/index").display().to_string();
+    let place = |what: &str, ending: &str| {
+        let is_it = |line: &str| line.contains(what) && line.contains(&format!("\"{index}{ending}\""));
+        log.lines().position(is_it).unwrap_or_else(|| panic!("{what} {ending}: {}{log}", said.stderr))
+    };
+    assert!(place("rename", "") < place("unlink", ".lock"), "{log}");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.assert_tidy();
+}
