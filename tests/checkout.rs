@@ -2,6 +2,8 @@
 //! nobody's way holds nothing up.
 #![allow(clippy::unwrap_used, reason = "functions that tests share are tests too")]
 
+#[path = "checkout/behind.rs"]
+mod behind;
 mod common;
 #[path = "checkout/movers.rs"]
 mod movers;

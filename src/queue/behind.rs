@@ -49,14 +49,36 @@ impl Queue {
             let there = checkouts.iter().find(|checkout| self.name_of(checkout) == one.checkout);
             let still = match (there, &tip) {
                 (Some(checkout), Some(tip)) => self.catch_up(checkout, &one, tip, lock, &mut warnings),
-                // It is on another branch, or gone.
-                _ => None,
+                _ => {
+                    warnings.extend(self.elsewhere(&one)?);
+                    None
+                }
             };
             records.push(Record::Followed { target: one.target, checkout: one.checkout });
             records.extend(still.map(Record::Behind));
         }
         self.change(|_| Ok((records, ())))?;
         Ok(warnings)
+    }
+
+    /// What people should know of one that is on another branch by now, or on none: what landed may show as undone there too. Nothing of one
+    /// that is gone.
+    fn elsewhere(&self, behind: &Behind) -> Result<Option<String>, QueueError> {
+        let all = self.repo.all_checkouts()?;
+        let Some(checkout) = all.iter().find(|checkout| self.name_of(checkout) == behind.checkout) else {
+            return Ok(None);
+        };
+        let Behind { target, old, new, .. } = behind;
+        let branch = target.branch();
+        if !checkout.has_changes()? {
+            return Ok(None);
+        }
+        let what_to_do = if checkout.is_above(new)? {
+            format!("if it shows what landed as undone, run: {}", bring_along_command(checkout, old, new))
+        } else {
+            "some of its changes may undo what landed; look at them before they are committed".to_owned()
+        };
+        Ok(Some(format!("{checkout} was left behind by a landing on {branch}, and has left that since: {what_to_do}")))
     }
 
     /// What is to be remembered after it, if it is still behind.

@@ -1,0 +1,68 @@
+//! A checkout that a landing could not bring along, and what its user has done with it before the next one.
+
+use super::*;
+
+/// Lands it while a lock that somebody left keeps the checkout from following.
+fn left_behind_by(repo: &TestRepo, files: &[(&str, Option<&str>)]) {
+    let head = repo.candidate(&repo.tip(), "theirs", files);
+    repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+    let lock = repo.path(".git/index.lock");
+    std::fs::write(&lock, "").unwrap();
+    repo.wave(&["queue", "process"]).exits(0);
+    std::fs::remove_file(&lock).unwrap();
+    assert_eq!(repo.subjects("main").last().unwrap(), "theirs");
+}
+
+#[test]
+fn a_sparse_checkout_that_was_left_behind_follows() {
+    for kind in [Kind::Ordinary, Kind::SparseIndex] {
+        let repo = TestRepo::of(kind);
+        for path in ["in/a", "out/b", "out/c", "out/d"] {
+            repo.write(path, "1\n");
+        }
+        repo.commit("base");
+        repo.git(&["sparse-checkout", "set", "in"]);
+        assert!(!repo.path("out/b").exists(), "what the test is about");
+        repo.shell("touch -d '1 minute ago' . in in/a");
+        left_behind_by(
+            &repo,
+            &[("in/a", Some("2\n")), ("out/b", Some("2\n")), ("out/c", None), ("out/new", Some("2\n"))],
+        );
+        let said = repo.wave(&["queue", "process"]).exits(0);
+        assert_eq!((repo.git(&["status", "--porcelain"]), said.stderr.as_str()), (String::new(), ""), "{kind:?}");
+        assert_eq!((repo.read("in/a"), repo.path("out").exists()), ("2\n".to_owned(), false));
+    }
+}
+
+#[test]
+fn who_left_the_branch_in_a_checkout_that_was_left_behind_is_told() {
+    let put_right = "git read-tree -m -u $(git rev-parse HEAD~1 HEAD)";
+    for (go, told) in [
+        ("git branch -q -m main trunk", "if it shows what landed as undone, run"),
+        ("git switch -q -c topic", "if it shows what landed as undone, run"),
+        ("git switch -q other", "look at them before they are committed"),
+        ("git symbolic-ref HEAD refs/heads/other && git reset -q --hard", ""),
+        (&format!("{put_right} && git switch -q --detach"), ""),
+    ] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        repo.write("f", "1\n");
+        repo.write("g", "1\n");
+        repo.commit("base");
+        let head = repo.candidate(&repo.tip(), "other", &[("g", Some("other\n"))]);
+        repo.git(&["branch", "other", &head]);
+        left_behind_by(&repo, &[("f", Some("2\n")), ("new", Some("new\n"))]);
+        repo.shell(go);
+        if go.ends_with("switch -q other") {
+            // What its user keeps of another branch is no part of it.
+            repo.write("f", "mine\n");
+        }
+        let said = repo.wave(&["queue", "process"]).stderr;
+        assert_eq!(said.contains(told) && said.contains("was left behind"), !told.is_empty(), "{go}: {said}");
+        let again = repo.wave(&["queue", "process"]).stderr;
+        assert!(!again.contains("was left behind"), "{go}: it is said once: {again}");
+        if let Some(command) = said.lines().find_map(|line| line.split_once("undone, run: ")) {
+            repo.shell(command.1);
+            assert_eq!(repo.git(&["status", "--porcelain"]), "", "{go}: {said}");
+        }
+    }
+}
