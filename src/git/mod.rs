@@ -89,7 +89,6 @@ pub use left_out::LeftOut;
 pub use merge::Probe;
 pub(crate) use merge::{Base, Merged};
 pub(crate) use merge_tree::{Conflict, in_tree};
-pub(crate) use movers::wait_for_movers;
 pub use own_moves::LogMark;
 pub(crate) use readers::Busy;
 pub(crate) use refs::Hold;

@@ -33,21 +33,23 @@ struct Mover {
 #[derive(Debug)]
 pub(crate) struct Comers(Vec<Mover>);
 
-/// Waits for those that move HEAD or its branch in one of `checkouts`, whose indexes are held; whether there were any.
-pub(crate) fn wait_for_movers(checkouts: &[Checkout]) -> bool {
-    let mut movers = movers(checkouts, |_| true);
-    let (begun, has_waited) = (Instant::now(), !movers.is_empty());
-    while !movers.is_empty() && begun.elapsed() < MOVE_WAIT {
-        sleep(LOOK);
-        movers.retain(|mover| is_git(mover.pid));
-    }
-    has_waited
-}
-
 impl Repository {
+    /// Waits for those that move HEAD or its branch in one of the checkouts `on` it, whose indexes are held, or come to `target` in
+    /// another; whether there were any.
+    pub(crate) fn wait_for_movers(&self, target: &BranchRef, on: &[Checkout]) -> Result<bool, GitError> {
+        let is_on = |checkout: &Checkout| on.iter().any(|one| one.own() == checkout.own());
+        let mut movers = movers(&self.all_checkouts()?, |at, called| is_on(at) || called.may_lead_to(target));
+        let (begun, has_waited) = (Instant::now(), !movers.is_empty());
+        while !movers.is_empty() && begun.elapsed() < MOVE_WAIT {
+            sleep(LOOK);
+            movers.retain(|mover| is_git(mover.pid));
+        }
+        Ok(has_waited)
+    }
+
     /// Looked for right after `target` has moved: those that begin later read where it is now.
     pub(crate) fn comers(&self, target: &BranchRef) -> Result<Comers, GitError> {
-        Ok(Comers(movers(&self.all_checkouts()?, |called| called.may_lead_to(target))))
+        Ok(Comers(movers(&self.all_checkouts()?, |_, called| called.may_lead_to(target))))
     }
 
     /// The checkouts that have come to `target` by them, when they have: they may have the files of before. What people should know is
@@ -107,14 +109,14 @@ impl CalledWith {
 }
 
 /// Those in some of `checkouts` that are called as meant.
-fn movers(checkouts: &[Checkout], is_meant: impl Fn(&CalledWith) -> bool) -> Vec<Mover> {
+fn movers(checkouts: &[Checkout], is_meant: impl Fn(&Checkout, &CalledWith) -> bool) -> Vec<Mover> {
     let place = |checkout| Some((fs::canonicalize(Checkout::place(checkout)).ok()?, checkout));
     let places: Vec<(PathBuf, &Checkout)> = checkouts.iter().filter_map(place).collect();
     let mover = |pid| {
         let at = folder_of(pid)?;
         let (_, checkout) = places.iter().find(|(place, _)| is_among(&at, place))?;
         let called = called_with(pid).filter(|_| is_git(pid))?;
-        let is_mover = MOVES.contains(&&*called.command) && !called.is_about_files() && is_meant(&called);
+        let is_mover = MOVES.contains(&&*called.command) && !called.is_about_files() && is_meant(checkout, &called);
         is_mover.then(|| Mover { pid, command: called.command, checkout: (*checkout).clone() })
     };
     let mut found: Vec<Mover> = pids().filter_map(mover).collect();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::QueueError;
 use super::record::Intent;
 use super::register::Queue;
-use crate::git::{Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow, wait_for_movers};
+use crate::git::{Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -87,6 +87,11 @@ impl Checkouts {
         }
     }
 
+    /// Whether some have come since `then`, whose indexes nobody holds.
+    pub(super) fn has_new(&self, then: &Self) -> bool {
+        self.all.iter().any(|one| then.all.iter().all(|other| other.own() != one.own()))
+    }
+
     /// Whether nobody has come, gone or staged anything since `then`.
     pub(super) fn are_as(&self, then: &Self) -> bool {
         let folders = |one: &Self| one.all.iter().map(|checkout| checkout.own().to_owned()).collect::<Vec<_>>();
@@ -104,7 +109,7 @@ impl Queue {
 
     /// Holds the index of each. One whose lock nobody seems to need any more is left out. Where a git is at work, with an editor
     /// open for its commit, say, the branch must not move: that commit would fail, and the one after it undo what landed.
-    pub(super) fn hold(&self, target: &BranchRef, checkouts: &Checkouts, lock: &FileLock) -> Held {
+    pub(super) fn hold(&self, target: &BranchRef, checkouts: &Checkouts, lock: &FileLock) -> Result<Held, QueueError> {
         let (folder, begun) = (self.desk(target), Instant::now());
         let desk = Desk { folder: &folder, held: lock };
         let mut held = Held { checkouts: Vec::new(), has_waited: false, busy: None };
@@ -115,9 +120,11 @@ impl Queue {
                 Err(Unheld::LeftOut) => {}
             }
         }
-        // Who had an index just before may have HEAD or the branch to move yet, by where it was.
-        held.has_waited |= held.busy.is_none() && wait_for_movers(&checkouts.all);
-        held
+        if held.busy.is_none() {
+            // Who had an index just before may have HEAD or the branch to move yet, by where it was.
+            held.has_waited |= self.repo.wait_for_movers(target, &checkouts.all)?;
+        }
+        Ok(held)
     }
 
     /// What a killed landing on `target` left held: also checkouts that are on another branch by now. As long as they are held nobody

@@ -232,14 +232,14 @@ impl Drain<'_> {
         }
         group.session.persist(&group.old, &group.new).map_err(QueueError::from)?;
         lock.check().map_err(QueueError::from)?;
-        let held = self.queue.hold(self.target, &checkouts, lock);
+        let held = self.queue.hold(self.target, &checkouts, lock)?;
         if let Some(busy) = &held.busy {
             return self.wait_for(busy, group);
         }
         // Before they were held somebody may have come, or staged what is in the way.
         let now = self.queue.checkouts_of(self.target)?;
         let may_differ = held.has_waited || !now.are_as(&checkouts);
-        let is_stale = may_differ && !group::in_the_way(&group, now.all())?.is_empty();
+        let is_stale = now.has_new(&checkouts) || may_differ && !group::in_the_way(&group, now.all())?.is_empty();
         let moved = if is_stale { Swapped::Stale } else { self.land(&group, lock, turn)? };
         match moved {
             Swapped::Done => {}

@@ -141,3 +141,32 @@ fn a_reset_to_where_the_branch_was_does_not_take_the_landing_back() {
         assert_eq!(repo.read("x"), "x\n");
     }
 }
+
+/// Had nobody its index, a commit of all that is there would have the files of before.
+#[test]
+fn who_came_before_the_branch_moves_is_held_like_the_others() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    repo.git(&["branch", "other"]);
+    repo.write("mine", "1\n");
+    repo.commit("base");
+    repo.git(&["switch", "-q", "other"]);
+    queued(&repo);
+    let hook = format!(
+        "#!/bin/sh\n[ \"$1\" = committed ] && grep -q refs/heads/main && [ -z \"$PERSON\" ] || exit 0\n\
+         unset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\nexport PERSON=1\ncd '{}'\n\
+         echo 2 >mine\ngit commit -q -a -m person; echo $? >../tried\n",
+        repo.root().display()
+    );
+    repo.write(".git/hooks/reference-transaction", hook);
+    repo.shell("chmod +x .git/hooks/reference-transaction");
+    let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+    let approve = |_: &Proposal| {
+        repo.shell("PERSON=1 git switch -q main");
+        Approval::Land
+    };
+    let how = Processing { wait: Duration::ZERO, approve: Some(&approve), give_up: &|| false };
+    queue.process(&BranchRef::from_branch("main"), &how, &mut |_| {}).unwrap();
+    assert!(repo.home().join("tried").exists(), "what the test is about");
+    assert_eq!(repo.git(&["show", "main:x"]), "x");
+    assert_eq!(repo.git(&["status", "--porcelain"]), " M mine");
+}
