@@ -100,8 +100,12 @@ pub(super) struct CalledWith {
 }
 
 pub(super) fn called_with(pid: i32) -> Option<CalledWith> {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = words.strip_suffix(b"\0").unwrap_or(&words);
+    called(&fs::read(format!("/proc/{pid}/cmdline")).ok()?)
+}
+
+/// By its words, with a zero after each.
+fn called(words: &[u8]) -> Option<CalledWith> {
+    let words = words.strip_suffix(b"\0").unwrap_or(words);
     let mut words = words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).skip(1);
     while let Some(word) = words.next() {
         match &*word {
@@ -175,4 +179,36 @@ pub(super) fn ancestors() -> BTreeSet<i32> {
         at = process(pid).map(|one| one.parent);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_belongs_to_the_worktree_right_above_it() {
+        let home = tempfile::tempdir().unwrap();
+        let place = home.path().join("repo");
+        for folder in ["repo/.git", "repo/src/deep", "repo/module", "repo/slots/slot-1/src", "repo.wave"] {
+            fs::create_dir_all(home.path().join(folder)).unwrap();
+        }
+        for link in ["repo/module/.git", "repo/slots/slot-1/.git"] {
+            fs::write(home.path().join(link), "gitdir: elsewhere\n").unwrap();
+        }
+        for folder in ["repo", "repo/src", "repo/src/deep", "repo/slots", "repo/.git", "repo/gone"] {
+            assert!(is_among(&home.path().join(folder), &place), "{folder}");
+        }
+        for folder in ["", "repo.wave", "repo/module", "repo/slots/slot-1", "repo/slots/slot-1/src"] {
+            assert!(!is_among(&home.path().join(folder), &place), "{folder}");
+        }
+        assert!(is_among(&place.join("slots/slot-1/src"), &place.join("slots/slot-1")));
+    }
+
+    #[test]
+    fn the_command_of_a_git_is_found_behind_the_options_of_git_itself() {
+        let called = |words: &[&str]| called(&[words, &[""]].concat().join("\0").into_bytes());
+        let found = called(&["git", "-C", "commit", "-c", "a=b", "--git-dir=x", "-p", "switch", "-c", "new"]).unwrap();
+        assert_eq!((found.command.as_str(), found.words), ("switch", vec!["-c".to_owned(), "new".to_owned()]));
+        assert!(called(&["git", "--version"]).is_none() && called(&["git", "-C"]).is_none());
+    }
 }
