@@ -1,7 +1,7 @@
 //! Keeps stray descriptors from reaching a worker.
 //!
 //! A lock or a pipe that some library or shell left inheritable would be held by every worker and all it starts.
-//! One of the two files of this room with `unsafe` in them.
+//! Has `unsafe` in it, with its argument.
 
 use std::os::fd::{BorrowedFd, RawFd};
 

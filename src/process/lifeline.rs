@@ -1,7 +1,6 @@
 //! Programs that are no workers and must not outlive this process, however it ends.
 //!
-//! The kernel kills them; what they have started themselves is not reached. One of the two files of this room with `unsafe`
-//! in them.
+//! The kernel kills them; what they have started themselves is not reached. Has `unsafe` in it, with its argument.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
