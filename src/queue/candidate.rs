@@ -81,11 +81,18 @@ struct Ask<'a> {
 /// A turn that ended early, as a value.
 type Early<T> = Result<Result<T, Turn>, QueueError>;
 
-/// Lets `entry`, which is `whole`, take its turn on `ground`; `next` comes after it, if any does.
+/// Whose turn it is.
+pub(super) struct Taker<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) whole: Whole,
+    /// Which comes after it, if any does.
+    pub(super) next: Option<&'a Entry>,
+}
+
+/// Lets an entry take its turn on `ground`.
 pub(super) fn turn(
     session: &Session,
-    (entry, whole): (&Entry, Whole),
-    next: Option<&Entry>,
+    Taker { entry, whole, next }: Taker<'_>,
     ground: &Ground,
     who: &Identity,
 ) -> Result<Turn, QueueError> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::candidate::{Ground, Turn, turn};
+use super::candidate::{Ground, Taker, Turn, turn};
 use super::entry::Entry;
 use super::landing::{Approval, Landing, Processing, Proposal};
 use super::record::{Intent, Step};
@@ -143,7 +143,7 @@ fn take_turn(
 ) -> Result<Landing, QueueError> {
     let Candidate { entry, attempts, .. } = candidate;
     let attempts = attempts + 1;
-    let turn = match whole.and_then(|whole| turn(session, (entry, whole), next, ground, making.who)) {
+    let turn = match whole.and_then(|whole| turn(session, Taker { entry, whole, next }, ground, making.who)) {
         Err(error) if !error.is_transient() && !error.is_machines() => Turn::Failed(error.to_string()),
         other => other?,
     };
