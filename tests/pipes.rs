@@ -158,17 +158,49 @@ fn what_goes_on_beside_a_pipe_that_all_worktrees_would_read_refuses_and_names_it
     backlog(&repo, &[("A", "echo a >a")]);
     repo.git(&["pack-refs", "--all"]);
     repo.shell("mv .git/packed-refs ../kept; mkfifo .git/packed-refs");
-    for args in [&["run", "../t.json"][..], &["resume"], &["clean"]] {
-        let said = said_in_time(repo.wave_command(repo.root(), args));
-        let words = String::from_utf8_lossy(&said.stderr);
-        assert_eq!(said.status.code(), Some(3), "{args:?}: {words}");
-        assert!(
-            words.contains(".git/packed-refs is a pipe, at which git waits for ever; remove it"),
-            "{args:?}: {words}"
-        );
+    for args in [&["run", "../t.json"][..], &["resume"], &["clean"], &["retry", "A"], &["undo", "A"]] {
+        refuses(&repo, args, "packed-refs");
+    }
+    for args in ["add --ticket A HEAD", "process", "list", "retry e1", "drop e1"] {
+        let args: Vec<&str> = ["queue"].into_iter().chain(args.split(' ')).collect();
+        refuses(&repo, &args, "packed-refs");
     }
     repo.shell("mv ../kept .git/packed-refs");
     repo.wave(&["run", "../t.json"]).exits(0);
+}
+
+/// That a command ends at once and names the pipe where git looks for `file`.
+#[track_caller]
+fn refuses(repo: &TestRepo, args: &[&str], file: &str) {
+    let said = said_in_time(repo.wave_command(repo.root(), args));
+    let words = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(3), "{args:?}: {words}");
+    let why = format!(".git/{file} is a pipe, at which git waits for ever; remove it");
+    assert!(words.contains(&why), "{args:?}: {words}");
+}
+
+#[test]
+fn a_pipe_where_a_repository_is_found_refuses_whatever_looks_for_it_and_doctor_finds_it() {
+    for file in ["HEAD", "config", "packed-refs", "refs/heads/new", "index"] {
+        let repo = TestRepo::new();
+        repo.shell(&format!("git pack-refs --all; [ ! -e .git/{file} ] || mv .git/{file} ../kept; mkfifo .git/{file}"));
+        let said = said_in_time(repo.wave_command(repo.root(), &["doctor", "--json"]));
+        // What refuses is said after it.
+        let found = serde_json::Deserializer::from_slice(&said.stdout).into_iter::<Value>().next().unwrap().unwrap();
+        assert_eq!((said.status.code(), &found["healthy"]), (Some(3), &json!(false)), "{file}");
+        let about = found["checks"].as_array().unwrap().iter().find(|check| check["name"] == "repository").unwrap();
+        let detail = about["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("/.git/{file} is a pipe")) && about["hint"].is_null(), "{file}: {about}");
+        refuses(&repo, &["queue", "list"], file);
+        if ["HEAD", "config"].contains(&file) {
+            refuses(&repo, &["status"], file);
+        }
+    }
+    let repo = TestRepo::new();
+    repo.shell("git worktree add -q ../linked; mv .git/config ../kept; mkfifo .git/config; mkdir ../linked/below");
+    let there = repo.home().join("linked/below");
+    let said = said_in_time(repo.wave_command(&there, &["status"]));
+    assert!(String::from_utf8_lossy(&said.stderr).contains("/.git/config is a pipe"), "from a linked worktree");
 }
 
 #[test]

@@ -22,16 +22,17 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn open(face: &Face) -> Result<Self, CliError> {
-        let repo = Repository::discover(&face.cwd)?;
-        let config = Config::load(Some(repo.checkout().unwrap_or(repo.root()))).map_err(bad_config)?;
-        Ok(Self { repo, config })
+        Self::of(Repository::discover(&face.cwd)?)
     }
 
     /// The same, for a command that goes on where workers were: one may have left there what git would wait at.
     pub(crate) fn open_after_workers(face: &Face) -> Result<Self, CliError> {
-        let context = Self::open(face)?;
-        context.repo.refuse_pipes()?;
-        Ok(context)
+        Self::of(Repository::discover_unblocked(&face.cwd)?)
+    }
+
+    fn of(repo: Repository) -> Result<Self, CliError> {
+        let config = Config::load(Some(repo.checkout().unwrap_or(repo.root()))).map_err(bad_config)?;
+        Ok(Self { repo, config })
     }
 
     /// The run called `name`, or the latest.

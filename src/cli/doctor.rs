@@ -47,14 +47,14 @@ impl Check {
 
 pub(crate) fn run(_args: &Args, face: &Face) -> Result<Exit, CliError> {
     let mut checks = machine::programs();
-    match Repository::discover(&face.cwd) {
+    match Repository::discover_unblocked(&face.cwd) {
         Ok(repo) => {
             checks.extend(repository::checks(&repo));
             checks.extend(machine::checks(repo.root(), repo.checkout_bytes().unwrap_or(0)));
         }
         Err(error) => {
             let CliError { message, mut hints, .. } = error.into();
-            checks.push(Check::error("repository", message, hints.pop().unwrap_or_default()));
+            checks.push(Check { hint: hints.pop(), ..Check::error("repository", message, "") });
             checks.extend(machine::checks(&face.cwd, 0));
         }
     }

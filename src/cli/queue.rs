@@ -103,7 +103,7 @@ struct Which {
 }
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let repo = Repository::discover(&face.cwd)?;
+    let repo = Repository::discover_unblocked(&face.cwd)?;
     let queue = Queue::open(&repo)?;
     match &args.what {
         What::Add(args) => add(args, &repo, &queue, face),

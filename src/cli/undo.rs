@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
-    let context = Context::open(face)?;
+    let context = Context::open_after_workers(face)?;
     let (record, undoing) = aim(&context, args)?;
     let undone = run::undo(&context.repo, &record, &undoing)?;
     for outcome in &undone.outcomes {

@@ -4,18 +4,23 @@
 //! them is content, so nothing that could land goes with it. A link to one goes too: it is followed. Whoever waits at one
 //! already is let go. Knows nothing of workers, and starts nothing.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirEntry, Metadata, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, makedev};
 
-use super::place::is_folder;
+use super::place::{is_folder, line};
 use super::{GitError, Repository};
 
 /// Folders of the repository that all worktrees share where git opens whatever it finds. Loose objects it opens by name.
 const SHARED: [&str; 6] = ["refs", "logs", "info", "reftable", "objects/info", "objects/pack"];
+
+/// What is opened to find a repository: in the folder one stands in, and in the one that all worktrees share.
+const ENTRANCE: [&str; 5] = ["HEAD", "config", "config.worktree", "commondir", "gitdir"];
 
 /// What of a folder may be odd.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,12 +49,14 @@ impl Repository {
         Ok(found)
     }
 
-    /// Says which pipe git would wait at in what all worktrees share, if there is one: before anything there is read.
-    pub fn refuse_pipes(&self) -> Result<(), GitError> {
-        let is_pipe = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
-        let Some(path) = self.shared_pipes().into_iter().find(is_pipe) else { return Ok(()) };
-        let what = format!("{} is a pipe, at which git waits for ever; remove it", path.display());
-        Err(GitError::Unsupported { at: self.common_dir().to_owned(), what })
+    /// Finds the repository that `from` lies in, and says which pipe git would wait at in what all worktrees share, if there
+    /// is one: for whatever reads more of it than where it is.
+    pub fn discover_unblocked(from: &Path) -> Result<Self, GitError> {
+        let repo = Self::discover(from)?;
+        match repo.shared_pipes().into_iter().find(|path| is_pipe(path)) {
+            Some(path) => Err(waits_at(repo.common_dir(), &path)),
+            None => Ok(repo),
+        }
     }
 
     /// What git would wait at in what all worktrees share.
@@ -62,6 +69,45 @@ impl Repository {
         found.sort();
         found
     }
+}
+
+/// Says which pipe one would wait at who looks for the repository that `from` lies in. Judges nothing else.
+pub(super) fn refuse_on_the_way(from: &Path) -> Result<(), GitError> {
+    let Ok(from) = fs::canonicalize(from) else { return Ok(()) };
+    for folder in from.ancestors() {
+        let own = match folder.join(".git") {
+            pointer if is_pipe(&pointer) => return Err(waits_at(folder, &pointer)),
+            pointer if pointer.is_dir() => pointer,
+            pointer => line(&pointer).and_then(|line| led_to(folder, &line)).unwrap_or_else(|| folder.to_owned()),
+        };
+        // Where there is no HEAD there is no repository: it is looked for above.
+        if own.join("HEAD").exists() {
+            refuse_among(&own, ENTRANCE.map(|name| own.join(name)))?;
+            let common = line(&own.join("commondir")).and_then(|path| fs::canonicalize(own.join(path)).ok());
+            let shared = common.map(|common| ENTRANCE.map(|name| common.join(name)));
+            return refuse_among(&own, shared.into_iter().flatten());
+        }
+    }
+    Ok(())
+}
+
+fn refuse_among(at: &Path, files: impl IntoIterator<Item = PathBuf>) -> Result<(), GitError> {
+    files.into_iter().find(|path| is_pipe(path)).map_or(Ok(()), |path| Err(waits_at(at, &path)))
+}
+
+/// Where a `.git` file that holds `line` leads.
+fn led_to(from: &Path, line: &OsStr) -> Option<PathBuf> {
+    let path = line.as_bytes().strip_prefix(b"gitdir:")?;
+    Some(from.join(OsStr::from_bytes(path.trim_ascii())))
+}
+
+fn is_pipe(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+}
+
+fn waits_at(at: &Path, pipe: &Path) -> GitError {
+    let what = format!("{} is a pipe, at which git waits for ever; remove it", pipe.display());
+    GitError::Unsupported { at: at.to_owned(), what }
 }
 
 /// Whether there is something at `path`, or where a link there leads, that is neither a file nor a folder.
