@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::plan::{Problem, Severity};
-use crate::report::printable;
+use crate::report::{inert, printable};
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -92,6 +92,11 @@ impl Face {
     /// Writes a remark for a person to stderr, harmless whatever is in it.
     pub fn remark(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{}", printable(text.trim_end_matches('\n')));
+    }
+
+    /// Warns a person, on stderr, in one line.
+    pub fn warn(&self, text: &str) {
+        self.remark(&format!("warning: {}", inert(text)));
     }
 
     /// Writes bytes as they are to stdout.

@@ -244,7 +244,7 @@ fn say(told: &Told, face: &Face) {
         Told::Retrying { reason, tries, delay } => {
             face.remark(&format!("{}; try {tries} in {delay:.1?}", inert(reason)));
         }
-        Told::Warning(text) => face.remark(&format!("warning: {}", inert(text))),
+        Told::Warning(text) => face.warn(text),
     }
 }
 
@@ -273,6 +273,7 @@ fn retry(args: &Which, queue: &Queue, face: &Face) -> Result<Exit, CliError> {
 fn drop_entries(args: &Which, queue: &Queue, face: &Face) -> Result<Exit, CliError> {
     let which = named(&args.which, queue)?;
     let dropped = queue.drop_entries(&which)?;
+    queue.warnings().iter().for_each(|warning| face.warn(warning));
     shown(&which, queue, face, |view| {
         let held = dropped.iter().find(|one| one.entry == view.entry).map_or("", |one| one.rescue_ref.as_str());
         format!("{} {} is dropped; its work is held by {held}", view.entry, inert(view.ticket.as_str()))

@@ -37,7 +37,8 @@ pub(crate) fn go_on(face: &Face, context: &Context, record: &RunRecord) -> Resul
     let plan = record.plan()?.plan().map_err(run::RunError::Plan)?;
     let shown = super::faces::of_run(face, &plan, settings.mode);
     match run::resume(context.repo.clone(), record.clone(), shown, Arc::new(Terminal::default()))? {
-        Resumed::Nothing(report) => {
+        Resumed::Nothing(report, warnings) => {
+            warnings.iter().for_each(|warning| face.warn(warning));
             let id = record.id();
             face.say(&format!("nothing to resume: run {id} has ended; `git wave report {id}` shows it"));
             if face.json() {

@@ -20,7 +20,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open_after_workers(face)?;
     let (record, undoing) = aim(&context, args)?;
-    let undone = run::undo(&context.repo, &record, &undoing)?;
+    let undone = run::undo(&context.repo, &record, &undoing, &mut |warning| face.warn(warning))?;
     for outcome in &undone.outcomes {
         face.say(&line(outcome));
     }

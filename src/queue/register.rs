@@ -165,7 +165,8 @@ impl Queue {
         };
         for target in targets {
             if let Some(lock) = FileLock::try_acquire(&self.landing_lock(&target), "queue drop")? {
-                self.settle(&target, &lock)?;
+                let settled = self.settle(&target, &lock)?;
+                self.warn_later(settled.warnings);
             }
         }
         Ok(())
@@ -253,9 +254,13 @@ impl Queue {
         Ok(ask(&self.refreshed()?.book))
     }
 
-    /// Warnings of the journal since the last call.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    /// What recovery and the journal have to warn of, and nobody has been told yet. The next processing tells it, too.
+    pub fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.lock_read().warnings)
+    }
+
+    pub(super) fn warn_later(&self, warnings: Vec<String>) {
+        self.lock_read().warnings.extend(warnings);
     }
 
     /// Under the journal's lock: reads on, lets `decide` say what is to be written, writes it and syncs it.

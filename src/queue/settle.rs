@@ -30,10 +30,12 @@ pub(super) struct Settled {
 }
 
 impl Queue {
-    /// Judges what a crash left open on `target`, and says what had landed.
+    /// Judges what a crash left open on `target`, and says what had landed. What it warns of waits for [`Queue::warnings`].
     pub fn recover(&self, target: &BranchRef) -> Result<Vec<Outcome>, QueueError> {
         let lock = FileLock::acquire(&self.landing_lock(target), SURVIVORS, "recovery")?;
-        Ok(self.settle(target, &lock)?.landed)
+        let settled = self.settle(target, &lock)?;
+        self.warn_later(settled.warnings);
+        Ok(settled.landed)
     }
 
     /// After a crash of whoever held the landing lock before us.

@@ -21,8 +21,8 @@ use crate::worktree::Slots;
 
 /// What came of taking a run up again.
 pub enum Resumed {
-    /// Everything had ended; nothing was moved.
-    Nothing(Box<Report>),
+    /// Everything had ended; nothing was moved. With what recovery warns of.
+    Nothing(Box<Report>, Vec<String>),
     /// It went on, and ended so.
     Went(Box<Ending>),
 }
@@ -45,6 +45,7 @@ pub fn resume(
     let queue = Queue::open(&repo)?;
     queue.recover(&settings.target)?;
     repo.clear_litter()?;
+    let warnings = queue.warnings();
     let (mut log, events) = EventLog::open(&record)?;
     let cut = log.take_warning();
     let past = Past::read(&plan, &record, &events, &queue.entries()?);
@@ -57,7 +58,8 @@ pub fn resume(
     let first = scheduler.handle(Happening::Begin);
     let open = |ticket: &TicketIx| !scheduler.state(*ticket).has_ended() && !past.cancelled.contains(ticket);
     if past.finished() && past.missed.is_empty() && !plan.ids().any(|ticket| open(&ticket)) {
-        return Ok(Resumed::Nothing(Box::new(fold.report(&now(), RunState::Finished))));
+        // Not on record: the report is the last word there.
+        return Ok(Resumed::Nothing(Box::new(fold.report(&now(), RunState::Finished)), warnings));
     }
     let slots = Slots::open(&repo, settings.worktrees_at.as_deref(), workers.count)?;
     slots.adopt()?;
@@ -67,13 +69,17 @@ pub fn resume(
     let shop = workshop(repo, (slots, queue), record, (settings, identity, kept))?;
     let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
     dispatcher.record(resumed)?;
-    for event in cut.into_iter().chain(past.missed) {
+    for event in cut.into_iter().chain(warnings.into_iter().map(warning)).chain(past.missed) {
         dispatcher.record(event)?;
     }
     for (entry, ticket) in past.queued {
         dispatcher.expect_entry(entry, ticket);
     }
     Ok(Resumed::Went(Box::new(drive(dispatcher, first)?)))
+}
+
+fn warning(message: String) -> Event {
+    Event::Warning { ticket: None, message }
 }
 
 /// What became of every ticket, and what the event log does not know yet.
@@ -253,11 +259,12 @@ fn ticket_of(event: &Event) -> Option<&TicketId> {
 /// Makes tickets of a run eligible again: what still merges goes back to the queue, the rest is to be run again. All or
 /// none: a landed, empty or running ticket is refused, and every such one is named.
 ///
-/// Gives one line per ticket for people.
+/// Gives one line per ticket for people; what recovery warns of goes to `warn`.
 pub fn reopen(
     repo: &crate::git::Repository,
     record: &RunRecord,
     tickets: &[TicketId],
+    warn: &mut dyn FnMut(&str),
 ) -> Result<Vec<String>, RunError> {
     let settings = record.settings()?;
     let _runner = hold_target(repo, &settings)?;
@@ -265,6 +272,8 @@ pub fn reopen(
     let plan = record.plan()?.plan().map_err(RunError::Plan)?;
     let queue = Queue::open(repo)?;
     queue.recover(&settings.target)?;
+    let warnings = queue.warnings();
+    warnings.iter().for_each(|warning| warn(warning));
     let (mut log, events) = EventLog::open(record)?;
     if let Some(cut) = log.take_warning() {
         log.record(cut)?;
@@ -272,6 +281,9 @@ pub fn reopen(
     let entries = queue.entries()?;
     let tickets: BTreeSet<&TicketId> = tickets.iter().collect();
     refuse_settled(&plan, &Past::read(&plan, record, &events, &entries), &tickets)?;
+    for message in warnings {
+        log.record(warning(message))?;
+    }
     let last = last_entries(record, &entries);
     // An entry that stays would go on speaking for the ticket, however its next attempt ends.
     let (mut to_queue, mut to_drop) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::git::{Probe, Repository};
 use crate::names::{BranchRef, CommitId, EntryId, TicketId};
 use crate::plan::Priority;
-use crate::queue::{Change, EntryState, EntryView, NewEntry, Outcome, Processing, Queue, Strategy};
+use crate::queue::{Change, EntryState, EntryView, NewEntry, Outcome, Processing, Queue, Strategy, Told};
 use crate::run::landing::landing_of;
 use crate::run::record::RunRecord;
 use crate::run::start::{RunError, hold_target};
@@ -32,11 +32,19 @@ pub struct Undone {
 ///
 /// Asked for again, it does nothing where what it took back is still gone, and takes up what was interrupted. What is on
 /// the branch again, or was dropped from the queue, is taken back anew.
-pub fn undo(repo: &Repository, record: &RunRecord, undoing: &Undoing) -> Result<Undone, RunError> {
+///
+/// What recovery and the landing warn of goes to `warn`.
+pub fn undo(
+    repo: &Repository,
+    record: &RunRecord,
+    undoing: &Undoing,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Undone, RunError> {
     let settings = record.settings()?;
     let _runner = hold_target(repo, &settings)?;
     let queue = Queue::open(repo)?;
     queue.recover(&settings.target)?;
+    queue.warnings().iter().for_each(|warning| warn(warning));
     let mut landed = landed(&queue, record, undoing)?;
     if landed.is_empty() {
         return Err(RunError::Refused(match undoing {
@@ -64,7 +72,11 @@ pub fn undo(repo: &Repository, record: &RunRecord, undoing: &Undoing) -> Result<
                 };
                 let entry = queue.add(revert)?.entry;
                 let how = Processing { wait: Duration::from_secs(60), approve: None, give_up: &|| false };
-                queue.process(&settings.target, &how, &mut |_| {})?;
+                queue.process(&settings.target, &how, &mut |told| {
+                    if let Told::Warning(warning) = told {
+                        warn(&warning);
+                    }
+                })?;
                 entry
             }
         };

@@ -180,3 +180,44 @@ fn tickets_are_retried_all_or_none_and_every_problem_is_told_at_once() {
     assert_eq!((repo.read("x"), repo.read("f")), ("x\n".to_owned(), "deferred\n".to_owned()));
     nothing_left(&repo);
 }
+
+/// A checkout that could not follow a landing, and in which its user has been at work since.
+fn left_behind(repo: &TestRepo) {
+    std::fs::remove_file(repo.path(".git/index.lock")).unwrap();
+    repo.write("a", "mine\n");
+}
+
+#[test]
+fn what_recovery_warns_of_is_told_by_whatever_recovers() {
+    const BEHIND: &str = "left behind by a landing, and somebody has been at work there since";
+    let lock = "echo a >a; touch \"$WAVE_ROOT/.git/index.lock\"";
+    let waits = "echo . >\"$WAVE_ROOT/../waits\"; exec sleep 600";
+    let b = format!("[ -e \"$WAVE_ROOT/../on\" ] || {{ {waits}; }}; echo b >b");
+    // One that has ended is looked at again, retried, or taken back; a landing waits for the lock for a while.
+    let ended = |args: &[&str]| {
+        let repo = TestRepo::of(Kind::Ordinary);
+        backlog(&repo, &[ticket("A", &[], lock), ticket("F", &["A"], "false")].concat());
+        run(&repo, &["--max-attempts", "1"]).exits(1);
+        left_behind(&repo);
+        let said = repo.wave(args).exits(1);
+        assert_eq!(said.stderr.matches(BEHIND).count(), 1, "{args:?}: {}", said.stderr);
+        assert!(!repo.wave(args).stderr.contains(BEHIND), "{args:?}: it is said once");
+    };
+    std::thread::scope(|scope| {
+        for args in [&["resume"][..], &["retry", "F"], &["undo", "A"]] {
+            scope.spawn(move || ended(args));
+        }
+    });
+    // A run that was killed goes on.
+    let repo = TestRepo::of(Kind::Ordinary);
+    backlog(&repo, &[ticket("A", &[], lock), ticket("B", &["A"], &b)].concat());
+    let mut child = repo.wave_command(repo.root(), &["run", "../tickets.toml"]);
+    let mut child = child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    wait_until("A has landed", || repo.home().join("waits").exists());
+    child.kill().and_then(|()| child.wait().map(drop)).unwrap();
+    std::fs::write(repo.home().join("on"), "").unwrap();
+    left_behind(&repo);
+    let events = repo.wave(&["resume", "--json"]).exits(0).json_lines();
+    let warnings: Vec<_> = events.iter().filter(|event| event["event"] == "warning").collect();
+    assert!(warnings.iter().any(|event| event["message"].as_str().unwrap().contains(BEHIND)), "{warnings:?}");
+}
