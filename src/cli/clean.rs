@@ -1,6 +1,6 @@
 //! `clean`: removes what runs that died have left, and, if asked, the records of old runs.
 //!
-//! Removes no work: what was unsaved in a worktree is held by a ref first, and rescue refs stay.
+//! Removes no work: what was unsaved in a worktree is held by a ref first, and a rescue ref goes only if a branch has what it holds.
 
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face};
@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::event::{Event, RunState};
 use crate::queue::Queue;
 use crate::run::RunRecord;
-use crate::worktree::{Swept, sweep};
+use crate::worktree::{Swept, let_go_of_landed, sweep};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
@@ -21,9 +21,11 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open_after_workers(face)?;
     let at = worktrees_at(&context.config, &context);
     // A hold that no entry came to must not count as one: it is not going to last.
-    Queue::open(&context.repo)?.sweep()?;
+    let queue = Queue::open(&context.repo)?;
+    queue.sweep()?;
     context.repo.clear_litter()?;
     let mut done: Vec<String> = sweep(&context.repo, at.as_deref())?.iter().map(line).collect();
+    done.extend(let_go(&context, &queue)?);
     if let Some(keep) = args.runs {
         done.extend(remove_runs(&context, keep)?);
     }
@@ -39,6 +41,18 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
 
 pub(crate) fn worktrees_at(config: &Config, context: &Context) -> Option<std::path::PathBuf> {
     config.value::<std::path::PathBuf>("worktree.at").map(|path| context.repo.root().join(path))
+}
+
+/// Rescued work that landed all the same. Not beside a live run: a branch that its worker moved may go back.
+fn let_go(context: &Context, queue: &Queue) -> Result<Option<String>, CliError> {
+    for record in RunRecord::list(&context.repo)? {
+        if record.is_alive()? {
+            return Ok(None);
+        }
+    }
+    let open = queue.entries()?.into_iter().filter(|view| !view.state.is_ended()).map(|view| view.head);
+    let count = let_go_of_landed(&context.repo, &open.collect())?;
+    Ok((count > 0).then(|| format!("let go of {count} rescue refs: what they hold is on a branch")))
 }
 
 fn line(swept: &Swept) -> String {

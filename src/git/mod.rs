@@ -36,6 +36,7 @@ mod merge;
 mod merge_tree;
 mod movers;
 mod objects;
+mod on_a_branch;
 mod openers;
 mod overlay;
 mod own_moves;

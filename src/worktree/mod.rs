@@ -14,7 +14,7 @@ mod slots;
 mod sweep;
 
 pub use error::SlotError;
-pub use rescue::{RESCUE, Rescued};
+pub use rescue::{RESCUE, Rescued, let_go_of_landed};
 pub use slots::{Keep, Slots};
 pub use sweep::{Swept, sweep};
 

@@ -3,12 +3,13 @@
 //!
 //! Knows nothing of why the slot is free.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
 use super::layout::Layout;
-use crate::git::{Identity, LeftOut, Repository, Snapshot, SnapshotBy};
+use crate::git::{Hold, Identity, LeftOut, Repository, Snapshot, SnapshotBy};
 use crate::names::CommitId;
 
 /// Where rescued work is held: `refs/wave/rescue/<worktree>-<commit>`.
@@ -56,7 +57,7 @@ pub(super) fn rescue(
     };
     let snapshot = repo.snapshot(at, name, &base, &by(repo, name))?;
     let refname = match &snapshot {
-        Snapshot::Made { head, .. } if !is_held(repo, head)? => {
+        Snapshot::Made { head, .. } if !is_held(repo, head)? && !is_known_to_have_landed(repo, head) => {
             let refname = format!("{RESCUE}{name}-{}", head.short());
             repo.hold_work(&refname, head)?;
             Some(refname)
@@ -73,7 +74,30 @@ pub(super) fn rescue(
     Ok(Rescued { refname, aside })
 }
 
-/// Whether a ref of ours, or a branch, has a commit with the same files: a snapshot made twice differs only in its time.
+/// Lets go of rescued work that a branch has anyway: the commit itself, or one with exactly its change. What is at one of
+/// `wanted` stays. Gives how much that was.
+pub fn let_go_of_landed(repo: &Repository, wanted: &BTreeSet<CommitId>) -> Result<usize, SlotError> {
+    let mut landed = Vec::new();
+    for (name, commit) in repo.held(RESCUE)? {
+        // What cannot be asked is held.
+        let is_on_a_branch = || repo.is_on_a_branch(&commit).unwrap_or(false);
+        if !wanted.contains(&commit) && (is_on_a_branch() || is_known_to_have_landed(repo, &commit)) {
+            landed.push(Hold { name, only_at: Some(commit) });
+        }
+    }
+    if !landed.is_empty() {
+        // Whoever moved the branch did not sync it.
+        repo.sync_objects()?;
+        repo.release_all(&landed)?;
+    }
+    Ok(landed.len())
+}
+
+fn is_known_to_have_landed(repo: &Repository, head: &CommitId) -> bool {
+    repo.is_repeated_on_a_branch(head).unwrap_or(false)
+}
+
+/// Whether a ref of ours has a commit with the same files: a snapshot made twice differs only in its time.
 fn is_held(repo: &Repository, head: &CommitId) -> Result<bool, SlotError> {
     let tree = repo.commit_info(head)?.tree;
     for (_, commit) in repo.held(OURS)? {

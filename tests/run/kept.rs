@@ -106,3 +106,30 @@ fn commits_that_only_a_worktrees_submodule_has_do_not_land_and_are_kept() {
     let own = repo.root().with_extension("wave").join("aside/slot-1.1/own");
     assert_eq!(repo.git_in(&own, &["show", "HEAD:w"]), "hours");
 }
+
+#[test]
+fn a_rescue_ref_that_a_branch_makes_needless_is_let_go_of_unless_it_is_an_entrys_or_a_run_is_alive() {
+    let repo = TestRepo::new();
+    let rescue = || repo.git(&["for-each-ref", "--format=%(refname)", "refs/wave/rescue"]);
+    let clean = || repo.wave(&["clean"]).exits(0).stdout;
+    let head = repo.candidate(&repo.git(&["rev-parse", "main"]), "theirs", &[("README", Some("theirs\n"))]);
+    repo.write("README", "mine\n");
+    repo.commit("mine");
+    repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+    repo.wave(&["queue", "process"]).exits(1);
+    let deferred = rescue();
+    repo.git(&["branch", "theirs", &head]);
+    assert!(deferred.starts_with("refs/wave/rescue/queue/") && clean() == "nothing to tidy\n" && rescue() == deferred);
+    repo.wave(&["queue", "drop", "T"]).exits(0);
+    repo.git(&["update-ref", "refs/wave/rescue/slot-1-left", "main"]);
+    backlog(&repo, &[ticket("A", &[], "echo . >\"$WAVE_ROOT/../runs\"; exec sleep 600")].concat());
+    let mut child = repo.wave_command(repo.root(), &["run", "../tickets.toml"]);
+    let mut child = child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    wait_until("the run is alive", || repo.home().join("runs").exists());
+    let said = clean();
+    assert!(said.contains("a run has it") && !said.contains("rescue") && rescue().lines().count() == 2, "{said}");
+    child.kill().and_then(|()| child.wait().map(drop)).unwrap();
+    let said = clean();
+    assert!(said.contains("let go of 2 rescue refs: what they hold is on a branch\n"), "{said}");
+    assert_eq!(rescue(), "");
+}
