@@ -2,13 +2,17 @@
 //!
 //! Removes no work: what was unsaved in a worktree is held by a ref first, and a rescue ref goes only if a branch has what it holds.
 
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face};
 use crate::config::Config;
 use crate::event::{Event, RunState};
 use crate::queue::Queue;
 use crate::run::RunRecord;
-use crate::worktree::{Swept, let_go_of_landed, sweep};
+use crate::worktree::{Aside, Swept, let_go_of_landed, put_aside, sweep};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
@@ -33,14 +37,52 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
         face.say("nothing to tidy");
     }
     done.iter().for_each(|line| face.say(line));
+    let aside: Vec<Kept> = put_aside(&context.repo, at.as_deref())?.iter().map(Kept::of).collect();
+    aside.iter().for_each(|kept| face.say(&kept.lines()));
     if face.json() {
-        face.document(&serde_json::json!({"version": 1, "done": done}))?;
+        face.document(&serde_json::json!({"version": 1, "done": done, "aside": aside}))?;
     }
     Ok(Exit::Done)
 }
 
-pub(crate) fn worktrees_at(config: &Config, context: &Context) -> Option<std::path::PathBuf> {
-    config.value::<std::path::PathBuf>("worktree.at").map(|path| context.repo.root().join(path))
+pub(crate) fn worktrees_at(config: &Config, context: &Context) -> Option<PathBuf> {
+    config.value::<PathBuf>("worktree.at").map(|path| context.repo.root().join(path))
+}
+
+/// What was put aside and stays, with what to do about it.
+#[derive(Serialize)]
+struct Kept {
+    at: PathBuf,
+    repositories: Vec<PathBuf>,
+    commands: Vec<String>,
+}
+
+impl Kept {
+    fn of(aside: &Aside) -> Self {
+        let Aside { at, repositories } = aside.clone();
+        // Git is not sent into it: what a worker configured there would be executed.
+        let fetches = repositories.iter().map(|repository| format!("git fetch {} HEAD", quoted(repository)));
+        let look = format!("ls -A {}", quoted(&at));
+        let commands = std::iter::once(look).chain(fetches).chain([format!("rm -rf {}", quoted(&at))]).collect();
+        Self { at, repositories, commands }
+    }
+
+    fn lines(&self) -> String {
+        let what = match self.repositories.len() {
+            0 => "files".to_owned(),
+            1 => "a git repository".to_owned(),
+            several => format!("{several} git repositories"),
+        };
+        let kept =
+            format!("kept {}: {what} that a worker left and no ref can hold; remove it when done", self.at.display());
+        let commands = self.commands.iter().map(|command| format!("\n  {command}"));
+        std::iter::once(kept).chain(commands).collect()
+    }
+}
+
+/// For a POSIX shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// Rescued work that landed all the same. Not beside a live run: a branch that its worker moved may go back.

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
+use super::aside::ASIDE;
 use crate::git::{Repository, Unshared, end_their_worktrees};
 use crate::names::{CommitId, SlotId};
 use crate::store::{FileLock, StoreError, move_whole, private_dir, state_dir, state_folder};
@@ -131,7 +132,7 @@ impl Layout {
         let mut places = Vec::new();
         let modules = repo.submodules_of(at, name);
         if !unshared.submodules.is_empty() && modules.exists() {
-            let to = unused_in(&state_folder(repo.common_dir())?.join("aside"), name)?;
+            let to = unused_in(&state_folder(repo.common_dir())?.join(ASIDE), name)?;
             move_whole(&modules, &to).map_err(SlotError::io(&modules))?;
             end_their_worktrees(&to);
             places.push(to);
@@ -143,7 +144,7 @@ impl Layout {
     }
 
     fn unused_aside(&self, name: &str) -> Result<PathBuf, SlotError> {
-        unused_in(&self.folder.join("aside"), name)
+        unused_in(&self.folder.join(ASIDE), name)
     }
 
     fn note(&self, slot: SlotId) -> PathBuf {

@@ -6,6 +6,7 @@
 //!
 //! Knows nothing of tickets, workers or landings.
 
+mod aside;
 mod error;
 mod include;
 mod layout;
@@ -13,6 +14,7 @@ mod rescue;
 mod slots;
 mod sweep;
 
+pub use aside::{Aside, put_aside};
 pub use error::SlotError;
 pub use rescue::{RESCUE, Rescued, let_go_of_landed};
 pub use slots::{Keep, Slots};

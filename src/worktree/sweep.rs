@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
+use super::aside::ASIDE;
 use super::layout::{Layout, TEMPORARY, Work, slot_of};
 use super::rescue::{Rescued, rescue};
 use super::slots::delete;
@@ -50,6 +51,7 @@ pub fn sweep(repo: &Repository, at: Option<&Path>) -> Result<Vec<Swept>, SlotErr
     }
     delete(&layout.trash())?;
     let _ = std::fs::remove_dir(layout.folder.join(TEMPORARY));
+    let _ = std::fs::remove_dir(layout.folder.join(ASIDE));
     // It stays while something is in it.
     let _ = std::fs::remove_dir(&layout.folder);
     Ok(swept)

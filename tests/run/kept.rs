@@ -38,6 +38,23 @@ fn a_repository_that_a_worker_makes_is_put_aside_and_told() {
             let place = aside.join(at).display().to_string();
             assert!(said.stdout.contains(&place), "{kind:?}: nothing says where {at} is: {}", said.stdout);
         }
+        let first = aside.join("slot-1.1").display().to_string();
+        let said = repo.wave(&["clean"]).exits(0).stdout;
+        let lines = [
+            format!("kept {first}: a git repository that a worker left and no ref can hold; remove it when done\n"),
+            format!("  ls -A '{first}'\n  git fetch '{first}/deep/pkg' HEAD\n  rm -rf '{first}'\n"),
+        ];
+        assert!(said.contains(&lines.concat()), "{kind:?}: {said}");
+        let told = repo.wave(&["clean", "--json"]).exits(0).json();
+        assert_eq!(told["aside"].as_array().unwrap().len(), 3, "{kind:?}: {told}");
+        let second = aside.join("slot-1.2/vendor").display().to_string();
+        assert_eq!(told["aside"][1]["repositories"][0].as_str(), Some(second.as_str()), "{kind:?}: {told}");
+        assert!(aside.join("slot-1.3/deep/pkg/of-work").exists(), "{kind:?}: clean removes none");
+        for kept in told["aside"].as_array().unwrap() {
+            repo.shell(kept["commands"].as_array().unwrap().last().unwrap().as_str().unwrap());
+        }
+        assert_eq!(repo.wave(&["clean"]).exits(0).stdout, "nothing to tidy\n", "{kind:?}");
+        assert!(!aside.exists(), "{kind:?}");
     }
 }
 
@@ -103,6 +120,10 @@ fn commits_that_only_a_worktrees_submodule_has_do_not_land_and_are_kept() {
         repo.git_in(&lib, &["fetch", "-q", kept.join("lib").to_str().unwrap(), branch]);
         assert_eq!(repo.git_in(&lib, &["log", "-1", "--format=%s", "FETCH_HEAD"]), subject);
     }
+    let told = repo.wave(&["clean"]).exits(0).stdout;
+    let (kept, submodule) = (submodules.join("slot-1.2"), submodules.join("slot-1.2/lib"));
+    assert!(told.contains(&format!("kept {}: a git repository", kept.display())), "{told}");
+    assert!(told.contains(&format!("  git fetch '{}' HEAD\n", submodule.display())), "{told}");
     let own = repo.root().with_extension("wave").join("aside/slot-1.1/own");
     assert_eq!(repo.git_in(&own, &["show", "HEAD:w"]), "hours");
 }
