@@ -2,6 +2,8 @@
 
 #[path = "run/again.rs"]
 mod again;
+#[path = "run/busy.rs"]
+mod busy;
 mod common;
 #[path = "run/kept.rs"]
 mod kept;

@@ -46,6 +46,12 @@ impl Deferral {
         }
     }
 
+    /// Whether it ends by itself: a git of somebody's is at work in a checkout, and there is nothing for a person to do.
+    #[must_use]
+    pub(crate) fn is_passing(&self) -> bool {
+        self.reason == DeferralReason::DirtyTarget && self.paths.is_empty()
+    }
+
     /// Whether another try came to exactly what is known already. Which tip a dirty checkout was in the way of tells nothing.
     #[must_use]
     pub(crate) fn says_the_same(&self, before: &Self) -> bool {

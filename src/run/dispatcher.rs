@@ -25,6 +25,7 @@ use crate::run::face::{Consent, Face};
 use crate::run::guard::Guard;
 use crate::run::leash::Leash;
 use crate::run::pace::Desk;
+use crate::run::patience::Patience;
 use crate::run::record::{EventLog, RecordError};
 use crate::run::settings::{Mode, Worktrees};
 use crate::run::signals::{Signal, SignalCount, Signals};
@@ -58,6 +59,7 @@ pub(super) enum Message {
     Due(TicketIx),
     WaveAnswered { wave: u32, granted: bool },
     LandAgain,
+    LookAgain,
 }
 
 /// Whether the queue is being processed.
@@ -84,6 +86,7 @@ pub(crate) struct Dispatcher {
     pub(super) queued: BTreeMap<EntryId, TicketIx>,
     pub(super) drain: Drain,
     pub(super) landing_faults: u32,
+    pub(super) patience: Patience,
     pub(super) last_drain: Instant,
     pub(super) began: Instant,
     pub(super) give_up: Arc<AtomicBool>,
@@ -123,6 +126,7 @@ impl Dispatcher {
             queued: BTreeMap::new(),
             drain: Drain::Idle,
             landing_faults: 0,
+            patience: Patience::default(),
             last_drain: Instant::now(),
             began: Instant::now(),
             give_up: Arc::new(AtomicBool::new(false)),
@@ -280,6 +284,10 @@ impl Dispatcher {
             Message::WaveAnswered { wave, granted: false } => self.step(Happening::WaveDeclined { wave }),
             Message::LandAgain => {
                 self.wake_landing();
+                Ok(())
+            }
+            Message::LookAgain => {
+                self.look_again();
                 Ok(())
             }
         }

@@ -67,8 +67,9 @@ impl Dispatcher {
         self.reconcile()?;
         if woken && !self.give_up.load(Ordering::Relaxed) {
             self.wake_landing();
+            return Ok(());
         }
-        Ok(())
+        self.wait_on()
     }
 
     /// Nothing was lost: the entries are in the journal. Tried again with backoff; then the run stops, resumable.
@@ -123,6 +124,7 @@ impl Dispatcher {
         match outcome.landing {
             Landing::Landed { commit, tree, landed_by } => {
                 self.forget_attempts(ticket);
+                self.has_landed();
                 let counts = self.scheduler.counts();
                 let (landed, total) = (counts.landed + 1, self.plan.len());
                 self.record(Event::TicketLanded { ticket: id, entry, commit, tree, landed_by, landed, total })?;
@@ -148,6 +150,9 @@ impl Dispatcher {
     fn deferred(&mut self, ticket: TicketIx, entry: EntryId, deferral: Box<Deferral>) -> Result<(), RecordError> {
         let rerun = self.shop.settings.on_conflict == OnConflict::Rerun && deferral.reason == DeferralReason::Conflict;
         if rerun && self.rerun(ticket, &entry, &deferral)? {
+            return Ok(());
+        }
+        if self.is_waited_for(&deferral) {
             return Ok(());
         }
         let reason = deferral.reason;

@@ -34,6 +34,7 @@ mod listed;
 mod machine;
 mod naming;
 mod pace;
+mod patience;
 mod record;
 mod resume;
 mod saving;

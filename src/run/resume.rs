@@ -142,7 +142,7 @@ impl Past {
             self.cancelled.insert(ticket);
         }
         let known = match entry.map(|(_, view)| (view, &view.state)) {
-            Some((view, EntryState::Queued)) => {
+            Some((view, state)) if is_waited_for(state, &told) => {
                 self.queued.push((view.entry.clone(), ticket));
                 Known::Queued { attempts }
             }
@@ -153,6 +153,15 @@ impl Past {
             _ => told.known(attempts),
         };
         self.known.insert(ticket, known);
+    }
+}
+
+/// Also one that was set aside and not given up: the run was waiting for what is in its way.
+fn is_waited_for(state: &EntryState, told: &Told) -> bool {
+    match state {
+        EntryState::Queued => true,
+        EntryState::Deferred(deferral) => deferral.is_passing() && told.end.is_none(),
+        _ => false,
     }
 }
 

@@ -28,7 +28,11 @@ impl Dispatcher {
 
     fn signalled(&mut self, signal: Signal) -> Result<(), RecordError> {
         match self.signals.count(signal) {
-            SignalCount::None | SignalCount::Once(_) => self.stop(signal.word(), Stop::Gently),
+            SignalCount::None | SignalCount::Once(_) => {
+                self.stop(signal.word(), Stop::Gently)?;
+                self.wait_no_longer();
+                Ok(())
+            }
             SignalCount::Twice(_) => {
                 self.give_up.store(true, Ordering::Relaxed);
                 end_gits_in_slots();
