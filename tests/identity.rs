@@ -82,9 +82,10 @@ impl TestRepo {
     fn asks_us(&self, environment: Environment) -> Answer {
         let output = self.wave_command(self.root(), &["doctor", "--json"]).envs(set(environment)).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
-        // An unhealthy one is followed by the error.
-        let Some(doctor) = said.lines().next() else { return Err(String::from_utf8(output.stderr).unwrap()) };
-        let doctor: serde_json::Value = serde_json::from_str(doctor).unwrap();
+        if said.is_empty() {
+            return Err(String::from_utf8(output.stderr).unwrap());
+        }
+        let doctor: serde_json::Value = serde_json::from_str(&said).unwrap();
         let check = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "identity").unwrap();
         let detail = check["detail"].as_str().unwrap();
         match detail.strip_prefix("git does not know who you are: ") {

@@ -185,8 +185,7 @@ fn a_pipe_where_a_repository_is_found_refuses_whatever_looks_for_it_and_doctor_f
         let repo = TestRepo::new();
         repo.shell(&format!("git pack-refs --all; [ ! -e .git/{file} ] || mv .git/{file} ../kept; mkfifo .git/{file}"));
         let said = said_in_time(repo.wave_command(repo.root(), &["doctor", "--json"]));
-        // What refuses is said after it.
-        let found = serde_json::Deserializer::from_slice(&said.stdout).into_iter::<Value>().next().unwrap().unwrap();
+        let found: Value = serde_json::from_slice(&said.stdout).unwrap();
         assert_eq!((said.status.code(), &found["healthy"]), (Some(3), &json!(false)), "{file}");
         let about = found["checks"].as_array().unwrap().iter().find(|check| check["name"] == "repository").unwrap();
         let detail = about["detail"].as_str().unwrap();

@@ -61,9 +61,9 @@ pub(crate) fn run(_args: &Args, face: &Face) -> Result<Exit, CliError> {
     let healthy = checks.iter().all(|check| check.state != Health::Error);
     if face.json() {
         face.document(&serde_json::json!({"version": 1, "healthy": healthy, "checks": checks}))?;
-    } else {
-        checks.iter().for_each(|check| face.say(&line(check)));
+        return Ok(if healthy { Exit::Done } else { Exit::Refused });
     }
+    checks.iter().for_each(|check| face.say(&line(check)));
     if healthy { Ok(Exit::Done) } else { Err(CliError::refused("this machine or repository cannot run tickets yet")) }
 }
 
