@@ -25,8 +25,30 @@ pub(crate) struct Behind {
 }
 
 impl Queue {
+    /// Brings one along where something has landed, from what it shows: one that was left behind before shows what was before that.
+    /// It is remembered if it cannot be.
+    pub(super) fn bring_or_leave(
+        &self,
+        (checkout, ours): (&Checkout, Option<HeldCheckout>),
+        (intent, begun): (&Intent, Begun),
+        desk: Desk<'_>,
+        warnings: &mut Vec<String>,
+    ) {
+        let behind = self.look(|book| book.behind(&intent.target)).unwrap_or_default();
+        let behind = behind.into_iter().find(|one| one.checkout == self.name_of(checkout));
+        let behind = behind.filter(|one| self.is_ours(checkout, one, &intent.new, desk).unwrap_or(false));
+        let old = behind.as_ref().map_or(&intent.old, |one| &one.old);
+        let along = Along { old, new: &intent.new, begun };
+        if let Err(error) = self.bring_one_along((checkout, ours), along, desk, warnings) {
+            warnings.extend(self.left_behind(checkout, intent, &error));
+        } else if let Some(Behind { target, checkout, .. }) = behind {
+            let recorded = self.change(|_| Ok((vec![Record::Followed { target, checkout }], ())));
+            warnings.extend(recorded.err().map(|error| error.to_string()));
+        }
+    }
+
     /// Remembers it, and says what a person is to know.
-    pub(super) fn left_behind(&self, checkout: &Checkout, intent: &Intent, error: &GitError) -> Vec<String> {
+    fn left_behind(&self, checkout: &Checkout, intent: &Intent, error: &GitError) -> Vec<String> {
         let remembered = checkout.as_left().map_err(QueueError::from).and_then(|left| {
             let (target, checkout) = (intent.target.clone(), self.name_of(checkout));
             let behind = Behind { target, checkout, old: intent.old.clone(), new: intent.new.clone(), left };

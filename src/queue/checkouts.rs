@@ -157,22 +157,17 @@ impl Queue {
             Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
         };
         let folder = self.desk(&intent.target);
-        let along = Along { old: &intent.old, new: &intent.new, begun };
         let desk = Desk { folder: &folder, held: lock };
         let mut warnings = Vec::new();
         for checkout in &checkouts {
             let ours = held.iter().position(|held| held.is(checkout)).map(|at| held.swap_remove(at));
-            if let Err(error) = self.bring_one_along((checkout, ours), along, desk, &mut warnings) {
-                warnings.extend(self.left_behind(checkout, intent, &error));
-            }
+            self.bring_or_leave((checkout, ours), (intent, begun), desk, &mut warnings);
         }
         drop(held);
         let arrived = comers.and_then(|comers| self.repo.arrived(&intent.target, comers, &mut warnings));
         let is_new = |one: &&Checkout| checkouts.iter().all(|known| known.own() != one.own());
         for checkout in arrived.as_deref().unwrap_or_default().iter().filter(is_new) {
-            if let Err(error) = self.bring_one_along((checkout, None), along, desk, &mut warnings) {
-                warnings.extend(self.left_behind(checkout, intent, &error));
-            }
+            self.bring_or_leave((checkout, None), (intent, begun), desk, &mut warnings);
         }
         warnings.extend(arrived.err().map(|error| error.to_string()));
         // What is left in there is written over the next time.

@@ -66,3 +66,30 @@ fn who_left_the_branch_in_a_checkout_that_was_left_behind_is_told() {
         }
     }
 }
+
+/// Whoever has the index as a processing begins may be done with it before that lands something.
+#[test]
+fn a_checkout_that_was_left_behind_follows_with_the_next_landing() {
+    for kind in [Kind::Ordinary, Kind::Reftable] {
+        let repo = TestRepo::of(kind);
+        repo.write("f", "1\n");
+        repo.commit("base");
+        repo.shell("touch -d '1 minute ago' . f");
+        left_behind_by(&repo, &[("f", Some("2\n")), ("x", Some("x\n"))]);
+        let head = repo.candidate("main", "next", &[("y", Some("y\n"))]);
+        repo.wave(&["queue", "add", "--ticket", "U", "--onto", "main", &head]).exits(0);
+        let lock = repo.path(".git/index.lock");
+        std::fs::write(&lock, "").unwrap();
+        let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+        let approve = |_: &Proposal| {
+            std::fs::remove_file(&lock).unwrap();
+            Approval::Land
+        };
+        let how = Processing { wait: Duration::ZERO, approve: Some(&approve), give_up: &|| false };
+        queue.process(&BranchRef::from_branch("main"), &how, &mut |_| {}).unwrap();
+        assert_eq!(repo.subjects("main").last().unwrap(), "next");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{kind:?}");
+        assert_eq!([repo.read("f"), repo.read("x"), repo.read("y")], ["2\n", "x\n", "y\n"]);
+        assert_eq!(repo.wave(&["queue", "process"]).exits(0).stderr, "", "{kind:?}");
+    }
+}
