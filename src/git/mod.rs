@@ -34,6 +34,7 @@ mod log;
 mod marked;
 mod merge;
 mod merge_tree;
+mod module_edits;
 mod movers;
 mod objects;
 mod on_a_branch;

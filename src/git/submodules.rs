@@ -12,6 +12,7 @@ use git2::{ObjectType, Oid, RepositoryOpenFlags as Flags, TreeWalkMode, TreeWalk
 
 use super::differences::SUBMODULE;
 use super::history::find;
+use super::module_edits::{is_edited, place_of};
 use super::place::is_folder;
 use super::{GitError, Id, Repository, shown};
 use crate::names::CommitId;
@@ -26,6 +27,8 @@ pub struct Unshared {
     pub submodules: Vec<String>,
     /// Repositories among the worktree's files that a commit names.
     pub inside: Vec<PathBuf>,
+    /// Where submodules are whose files were edited, and not committed.
+    pub edited: Vec<PathBuf>,
     /// The paths at which the candidate names a commit of either.
     pub named: Vec<String>,
 }
@@ -34,18 +37,26 @@ impl Unshared {
     /// Whether there is nothing to be kept.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.submodules.is_empty() && self.inside.is_empty()
+        self.submodules.is_empty() && self.inside.is_empty() && self.edited.is_empty()
+    }
+
+    /// What there is among the worktree's files.
+    pub(crate) fn among_files(&self) -> impl Iterator<Item = &Path> {
+        self.inside.iter().chain(&self.edited).map(PathBuf::as_path)
     }
 }
 
 impl Repository {
-    /// What a worktree has of submodules that was neither fetched nor pushed, nor is recorded in `base`; and what of that the
-    /// commits up to `head` name.
+    /// What a worktree has of submodules that was neither fetched nor pushed, nor is recorded in `base`, or not even committed; and
+    /// what of that the commits up to `head` name.
     pub fn unshared(&self, at: &Path, name: &str, [base, head]: [&CommitId; 2]) -> Result<Unshared, GitError> {
         let modules = self.place(at, name).admin.join(MODULES);
         let (recorded, mut found) = (self.recorded(base)?, Unshared::default());
-        let unshared: Vec<PathBuf> =
-            repositories_in(&modules).into_iter().filter(|module| may_have_unshared(module, &recorded)).collect();
+        let all = repositories_in(&modules);
+        let places = all.iter().filter_map(|module| Some((module, place_of(module, at)?)));
+        found.edited = places.filter(|(module, place)| is_edited(module, &at.join(place))).map(|(_, at)| at).collect();
+        outermost(&mut found.edited);
+        let unshared: Vec<PathBuf> = all.into_iter().filter(|module| may_have_unshared(module, &recorded)).collect();
         for (path, change) in self.changes_between(base, head)? {
             let Some(item) = change.after.filter(|item| item.mode == SUBMODULE) else { continue };
             let (path, shown) = (PathBuf::from(OsStr::from_bytes(&path)), shown(&path));
@@ -85,6 +96,12 @@ impl Repository {
         drop(tree);
         Ok(recorded)
     }
+}
+
+/// Without those below another: they go with it.
+fn outermost(places: &mut Vec<PathBuf>) {
+    places.sort();
+    places.dedup_by(|below, above| below.starts_with(above));
 }
 
 /// Repositories of submodules that were moved into a folder know of no worktree any more: git would fail on them for want of it.
@@ -130,6 +147,8 @@ fn has_unshared(module: &Path, recorded: &[Oid]) -> Result<bool, git2::Error> {
     // A HEAD on a branch without commits leads nowhere.
     let _ = walk.push_head();
     walk.push_glob("refs/heads/*")?;
+    // There need not be any.
+    let _ = walk.push_ref("refs/stash");
     walk.hide_glob("refs/remotes/*")?;
     walk.hide_glob("refs/tags/*")?;
     let fetched = fs::read_to_string(module.join("FETCH_HEAD")).unwrap_or_default();

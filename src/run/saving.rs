@@ -53,7 +53,8 @@ impl Desk<'_> {
     /// A ticket that changed nothing is done; one whose work is all in a repository inside the worktree has not landed it.
     fn nothing(&self, seconds: f64, left_out: &[LeftOut], unshared: &Unshared) -> Verdict {
         let inside = LeftOut::repositories(left_out).into_iter().map(|at| at.display().to_string());
-        let inside: Vec<String> = inside.chain(unshared.submodules.iter().cloned()).collect();
+        let edited = unshared.edited.iter().map(|at| at.display().to_string());
+        let inside: Vec<String> = inside.chain(unshared.submodules.iter().cloned()).chain(edited).collect();
         if inside.is_empty() {
             return Verdict { outcome: AttemptOutcome::Empty, ..interrupted(seconds) };
         }
@@ -78,10 +79,11 @@ impl Desk<'_> {
             return Vec::new();
         }
         match self.shop.slots.put_unshared_aside(self.attempt.slot, unshared) {
-            Ok(places) => {
-                places.iter().map(|at| format!("commits that only its worktree has are in {}", at.display())).collect()
-            }
-            Err(error) => vec![format!("commits that only its worktree has could not be put aside: {error}")],
+            Ok(places) => places
+                .iter()
+                .map(|at| format!("what only its worktree has of submodules is in {}", at.display()))
+                .collect(),
+            Err(error) => vec![format!("what only its worktree has of submodules could not be put aside: {error}")],
         }
     }
 

@@ -131,14 +131,14 @@ impl Layout {
     ) -> Result<Vec<PathBuf>, SlotError> {
         let mut places = Vec::new();
         let modules = repo.submodules_of(at, name);
-        if !unshared.submodules.is_empty() && modules.exists() {
+        // What is staged of an edited one is there.
+        if !(unshared.submodules.is_empty() && unshared.edited.is_empty()) && modules.exists() {
             let to = unused_in(&state_folder(repo.common_dir())?.join(ASIDE), name)?;
             move_whole(&modules, &to).map_err(SlotError::io(&modules))?;
             end_their_worktrees(&to);
             places.push(to);
         }
-        let inside: Vec<&Path> =
-            unshared.inside.iter().map(PathBuf::as_path).filter(|path| at.join(path).exists()).collect();
+        let inside: Vec<&Path> = unshared.among_files().filter(|path| at.join(path).exists()).collect();
         places.extend(self.put_parts_aside(at, name, &inside)?);
         Ok(places)
     }

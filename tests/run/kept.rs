@@ -154,3 +154,47 @@ fn a_rescue_ref_that_a_branch_makes_needless_is_let_go_of_unless_it_is_an_entrys
     assert!(said.contains("let go of 2 rescue refs: what they hold is on a branch\n"), "{said}");
     assert_eq!(rescue(), "");
 }
+
+/// No commit of the worktree can have them, and the next worker would find them in its slot.
+#[test]
+fn what_a_worker_edits_in_a_submodule_and_does_not_commit_is_kept_and_reaches_no_other() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let lib = repo.home().join("lib");
+    std::fs::create_dir(&lib).unwrap();
+    repo.git_in(&lib, &["init", "-q", "-b", "main"]);
+    for (name, text) in [("f", "1\n"), (".gitignore", "built\n")] {
+        std::fs::write(lib.join(name), text).unwrap();
+    }
+    repo.git_in(&lib, &["add", "."]);
+    repo.git_in(&lib, &["commit", "-q", "-m", "lib"]);
+    repo.git(&["config", "--global", "protocol.file.allow", "always"]);
+    repo.git(&["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
+    repo.commit("with a submodule");
+    let enter = "git submodule --quiet update --init && cd lib && test \"$(cat f; ls)\" = \"$(printf '1\\nf')\" &&";
+    backlog(
+        &repo,
+        &[
+            ticket("EDITS", &[], &format!("{enter} echo hours >f && echo x >../x")),
+            ticket("ONLY", &[], &format!("{enter} echo hours >new")),
+            ticket("STAGES", &[], &format!("{enter} echo hours >f && git add f && echo 1 >f")),
+            ticket("STASHES", &[], &format!("{enter} echo hours >f && git stash -q")),
+            ticket("READS", &[], &format!("{enter} touch f && echo o >built && rm built && echo r >../r")),
+        ]
+        .concat(),
+    );
+    let said = run(&repo, &["-j", "1", "--max-attempts", "1"]).exits(1);
+    let report = events(&said);
+    let tickets = report.last().unwrap()["report"]["tickets"].as_array().unwrap();
+    let states: Vec<&str> = tickets.iter().map(|ticket| ticket["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["landed", "failed", "failed", "failed", "landed"], "{}", said.stdout);
+    let aside = repo.root().with_extension("wave").join("aside");
+    for (at, file) in [("slot-1.1", "lib/f"), ("slot-1.2", "lib/new")] {
+        assert_eq!(std::fs::read_to_string(aside.join(at).join(file)).unwrap(), "hours\n", "{at}");
+        assert!(said.stdout.contains(&aside.join(at).display().to_string()), "nothing says where: {}", said.stdout);
+    }
+    assert!(aside.join("slot-1.3/lib").exists() && !aside.join("slot-1.4").exists());
+    for (at, what) in [("slot-1.3", ":f"), ("slot-1.4", "refs/stash:f")] {
+        let submodule = repo.path(".git/wave/aside").join(at).join("lib");
+        assert_eq!(repo.git_in(&submodule, &["show", what]), "hours");
+    }
+}
