@@ -49,11 +49,10 @@ impl Queue {
 
     /// Remembers it, and says what a person is to know.
     fn left_behind(&self, checkout: &Checkout, intent: &Intent, error: &GitError) -> Vec<String> {
-        let remembered = checkout.as_left().map_err(QueueError::from).and_then(|left| {
-            let (target, checkout) = (intent.target.clone(), self.name_of(checkout));
-            let behind = Behind { target, checkout, old: intent.old.clone(), new: intent.new.clone(), left };
-            self.change(|_| Ok((vec![Record::Behind(behind)], ())))
-        });
+        let (target, name) = (intent.target.clone(), self.name_of(checkout));
+        let (old, new) = (intent.old.clone(), intent.new.clone());
+        let behind = Behind { target, checkout: name, old, new, left: Checkout::as_left() };
+        let remembered = self.change(|_| Ok((vec![Record::Behind(behind)], ())));
         let said = said(checkout, &intent.old, &intent.new, error);
         std::iter::once(said).chain(remembered.err().map(|error| error.to_string())).collect()
     }
@@ -135,7 +134,7 @@ impl Queue {
         let error = self.bring_one_along((checkout, Some(held)), along, desk, warnings).err()?;
         warnings.push(said(checkout, old, tip, &error));
         // Git may have been at work there, for us.
-        checkout.as_left().ok().map(|left| Behind { left, ..behind.clone() })
+        Some(Behind { left: Checkout::as_left(), ..behind.clone() })
     }
 
     /// Whether what it shows is what it was left with, or what one of us was killed at, and no choice of its user's.

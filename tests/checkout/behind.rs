@@ -93,3 +93,25 @@ fn a_checkout_that_was_left_behind_follows_with_the_next_landing() {
         assert_eq!(repo.wave(&["queue", "process"]).exits(0).stderr, "", "{kind:?}");
     }
 }
+
+#[test]
+fn what_a_person_does_to_other_files_does_not_keep_a_checkout_that_was_left_behind_from_following() {
+    for (what, shows) in [
+        ("echo mine >dir/other && git commit -q -m mine -- dir/other", ""),
+        ("echo mine >dir/other && git add dir/other", "M  dir/other"),
+        ("git update-index --assume-unchanged dir/other", ""),
+        ("git reset -q --hard && echo mine >f && git commit -q -m mine -- f", ""),
+    ] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        for path in ["f", "g", "dir/other"] {
+            repo.write(path, "1\n");
+        }
+        repo.commit("base");
+        repo.shell("touch -d '1 minute ago' . dir f g");
+        left_behind_by(&repo, &[("f", Some("2\n")), ("g", None), ("new", Some("new\n"))]);
+        repo.shell(what);
+        let said = repo.wave(&["queue", "process"]).exits(0);
+        assert_eq!((repo.git(&["status", "--porcelain"]).trim(), said.stderr.as_str()), (shows, ""), "{what}");
+        assert_eq!((repo.path("g").exists(), repo.read("new").as_str()), (false, "new\n"), "{what}");
+    }
+}
