@@ -35,8 +35,11 @@ pub(crate) struct Comers(Vec<Mover>);
 
 impl Repository {
     /// Waits for those that move HEAD or its branch in one of the checkouts `on` it, whose indexes are held, or come to `target` in
-    /// another; whether there were any.
+    /// another; whether there were any. Where none is on it nobody leaves it, and who comes is found when it has moved.
     pub(crate) fn wait_for_movers(&self, target: &BranchRef, on: &[Checkout]) -> Result<bool, GitError> {
+        if on.is_empty() {
+            return Ok(false);
+        }
         let is_on = |checkout: &Checkout| on.iter().any(|one| one.own() == checkout.own());
         let mut movers = movers(&self.all_checkouts()?, |at, called| is_on(at) || called.may_lead_to(target));
         let (begun, has_waited) = (Instant::now(), !movers.is_empty());
