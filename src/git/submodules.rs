@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid, RepositoryOpenFlags as Flags, TreeWalkMode, TreeWalkResult};
 
-use super::differences::SUBMODULE;
+use super::differences::{Change, SUBMODULE};
 use super::history::find;
 use super::module_edits::{is_edited, place_of};
 use super::place::is_folder;
@@ -51,14 +51,20 @@ impl Repository {
     /// what of that the commits up to `head` name.
     pub fn unshared(&self, at: &Path, name: &str, [base, head]: [&CommitId; 2]) -> Result<Unshared, GitError> {
         let modules = self.place(at, name).admin.join(MODULES);
-        let (recorded, mut found) = (self.recorded(base)?, Unshared::default());
         let all = repositories_in(&modules);
+        let link = |change: Change| change.after.filter(|item| item.mode == SUBMODULE);
+        let changes = self.changes_between(base, head)?.into_iter();
+        let links: Vec<_> = changes.filter_map(|(path, change)| Some((path, link(change)?))).collect();
+        // As nearly everywhere; else every tree of the base is read.
+        if all.is_empty() && links.is_empty() {
+            return Ok(Unshared::default());
+        }
+        let (recorded, mut found) = (self.recorded(base)?, Unshared::default());
         let places = all.iter().filter_map(|module| Some((module, place_of(module, at)?)));
         found.edited = places.filter(|(module, place)| is_edited(module, &at.join(place))).map(|(_, at)| at).collect();
         outermost(&mut found.edited);
         let unshared: Vec<PathBuf> = all.into_iter().filter(|module| may_have_unshared(module, &recorded)).collect();
-        for (path, change) in self.changes_between(base, head)? {
-            let Some(item) = change.after.filter(|item| item.mode == SUBMODULE) else { continue };
+        for (path, item) in links {
             let (path, shown) = (PathBuf::from(OsStr::from_bytes(&path)), shown(&path));
             let inside = at.join(&path).join(".git");
             // Git itself has submodules' repositories elsewhere: one that stands here was made or cloned by the worker.

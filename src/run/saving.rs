@@ -23,15 +23,18 @@ struct Made {
 impl Desk<'_> {
     /// What a successful worker made becomes a candidate, is checked, and enters the queue.
     pub(super) fn save(&self, seconds: f64) -> Verdict {
-        let snapshot = match patiently(GitError::is_transient, || self.snapshot()) {
-            Ok(snapshot) => snapshot,
+        let saved = patiently(GitError::is_transient, || {
+            let snapshot = self.snapshot()?;
+            Ok((self.unshared(&snapshot)?, snapshot))
+        });
+        let (unshared, snapshot) = match saved {
+            Ok(saved) => saved,
             Err(error) => {
                 let reason = format!("what it made could not be saved: {error}");
                 return self.unreadable(&error, Verdict { seconds, ..refused(&reason) });
             }
         };
         let warnings = self.left_out(&snapshot);
-        let unshared = self.unshared(&snapshot);
         let mut verdict = match snapshot {
             _ if !unshared.named.is_empty() => {
                 let names = unshared.named.join(", ");
@@ -64,13 +67,13 @@ impl Desk<'_> {
     }
 
     /// What only its submodules have, and repositories that it has added.
-    fn unshared(&self, snapshot: &Snapshot) -> Unshared {
+    fn unshared(&self, snapshot: &Snapshot) -> Result<Unshared, GitError> {
         let head = match snapshot {
             Snapshot::Made { head, .. } => head,
             Snapshot::Nothing { .. } => &self.base,
         };
         let name = self.shop.slots.name(self.attempt.slot);
-        self.shop.repo.unshared(&self.worktree, &name, [&self.base, head]).unwrap_or_default()
+        self.shop.repo.unshared(&self.worktree, &name, [&self.base, head])
     }
 
     /// It would be gone with the worktree, or be taken for the next worker's. Done again, it does nothing.
@@ -175,13 +178,13 @@ impl Desk<'_> {
             if let Snapshot::Made { head, .. } = &snapshot {
                 self.hold(head)?;
             }
-            Ok(snapshot)
+            Ok((self.unshared(&snapshot)?, snapshot))
         });
         match held {
-            Ok(snapshot) => {
+            Ok((unshared, snapshot)) => {
                 let mut verdict = verdict;
                 verdict.warnings.extend(self.left_out(&snapshot));
-                verdict.warnings.extend(self.keep_unshared(&self.unshared(&snapshot)));
+                verdict.warnings.extend(self.keep_unshared(&unshared));
                 self.settled(verdict)
             }
             Err(error) => self.unreadable(&error, verdict),
