@@ -6,11 +6,12 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::plumbing::Plumbing;
 use super::{GitError, Repository};
 use crate::names::CommitId;
-use crate::store::read_regular;
+use crate::store::{open_regular, read_regular};
 
 /// What the file says where HEAD is in tables.
 pub(super) const NO_HEAD: &str = "ref: refs/heads/.invalid";
@@ -57,6 +58,19 @@ impl Place<'_> {
         match self.head()? {
             Head::Unreadable => Err(self.unreadable()),
             Head::At(_) | Head::Ref(_) => Ok(()),
+        }
+    }
+
+    /// Says of the index, which git has found to be as the files are since `began`, that it was written then. For files that are as
+    /// old as it, to the second, as nearly all are after a checkout, git else reads their content whenever it is asked. It would
+    /// write the index anew against that.
+    pub(super) fn trust_index(&self, began: SystemTime) {
+        // The clock of files may be a little behind.
+        let Some(at) = began.checked_sub(Duration::from_secs(1)) else { return };
+        let Ok(index) = open_regular(&self.index()) else { return };
+        if index.metadata().and_then(|found| found.modified()).is_ok_and(|written| written < at) {
+            // It costs time alone where that cannot be.
+            let _ = index.set_modified(at);
         }
     }
 

@@ -12,7 +12,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::flags::Marks;
 use super::place::{Head, Place, line};
@@ -67,11 +67,14 @@ impl Repository {
         self.look_under_marks(&place, is_sparse)?;
         self.forget_what_was_begun(&place)?;
         place.write_head(base)?;
+        let began = SystemTime::now();
         let moved = self.differs(&place, base)?;
         let found = if moved { Found { changed: true, untracked: true } } else { self.look(&place)? };
         // Which files are to be there, git finds out anew only there.
         if found.changed || is_sparse {
             self.read_tree(&place, base, held)?;
+        } else {
+            place.trust_index(began);
         }
         if found.untracked {
             self.in_worktree(&place).guarded_by(held)?.args(["clean", "-ffdq"]).run(&[0])?;

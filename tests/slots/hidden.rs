@@ -1,5 +1,7 @@
 //! What a worker hid from git in its worktree, and which files that has.
 
+use std::time::{Duration, SystemTime};
+
 use super::*;
 
 #[test]
@@ -71,5 +73,30 @@ fn which_files_a_sparse_worktree_has_is_the_users_choice_and_no_workers() {
             assert_eq!(shown, "file 0\n", "{kind:?} {line}");
             assert!(!at.join("src/m2").exists() && !at.join("src/m3").exists(), "{kind:?} {line}");
         }
+    }
+}
+
+/// Git reads the content of every file that is as old as the index, to the second.
+#[test]
+fn a_checkout_that_is_reused_is_read_once_and_an_edit_is_seen_by_its_time() {
+    for kind in [Kind::Ordinary, Kind::Extension] {
+        let test = furnished_of(kind);
+        let (_repo, slots) = open(&test, 1);
+        let base = base(&test);
+        let at = slots.prepare(SlotId(1), &base).unwrap();
+        let index = test.path(".git/worktrees").join(at.file_name().unwrap()).join("index");
+        let written = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
+        let date = |path: &Path, time| std::fs::File::open(path).unwrap().set_modified(time).unwrap();
+        let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        date(&at.join("README"), past);
+        test.git_in(&at, &["update-index", "--refresh"]);
+        date(&index, past);
+        let began = SystemTime::now();
+        slots.prepare(SlotId(1), &base).unwrap();
+        assert!(written(&index) > past && written(&index) < began, "{kind:?}: what is edited from now on is not older");
+        assert_eq!(written(&at.join("README")), past, "{kind:?}: it was not written anew");
+        std::fs::write(at.join("README"), "a tset\n").unwrap();
+        slots.prepare(SlotId(1), &base).unwrap();
+        exactly(&test, &at, &base);
     }
 }
