@@ -19,7 +19,7 @@ use common::workers::until;
 use common::{Kind, TestRepo};
 use git_wave::git::Repository;
 use git_wave::names::BranchRef;
-use git_wave::queue::{Approval, Processing, Proposal, Queue};
+use git_wave::queue::{Approval, Processing, Proposal, Queue, Told};
 
 impl TestRepo {
     fn tip(&self) -> String {

@@ -82,8 +82,9 @@ impl Repository {
                 (Some(item), Ok(_)) if item.mode == SUBMODULE => true,
                 (Some(_), Ok(found)) => is_old(&path, found),
                 // A sparse checkout has few files.
-                (Some(_), Err(_)) => entry.is_some_and(|entry| entry.is_skipped),
-                (None, Err(_)) => folder_above(&at).is_some_and(|folder| folder.mtime() <= left.at),
+                (Some(_), Err(_)) if entry.is_some_and(|entry| entry.is_skipped) => true,
+                // One that it should have may have been gone by then: git takes a file away before a filter of its fails.
+                (_, Err(_)) => folder_above(&at).is_some_and(|folder| folder.mtime() <= left.at),
                 (None, Ok(_)) => false,
             };
             if !is_unchanged {

@@ -24,6 +24,13 @@ pub(crate) struct Behind {
     pub(crate) left: AsLeft,
 }
 
+impl Behind {
+    /// It is behind no more, or is to be remembered anew.
+    fn followed(&self) -> Record {
+        Record::Followed { target: self.target.clone(), checkout: self.checkout.clone() }
+    }
+}
+
 impl Queue {
     /// Brings one along where something has landed, from what it shows: one that was left behind before shows what was before that.
     /// It is remembered if it cannot be.
@@ -37,24 +44,26 @@ impl Queue {
         let behind = self.look(|book| book.behind(&intent.target)).unwrap_or_default();
         let behind = behind.into_iter().find(|one| one.checkout == self.name_of(checkout));
         let behind = behind.filter(|one| self.is_ours(checkout, one, &intent.new, desk).unwrap_or(false));
-        let old = behind.as_ref().map_or(&intent.old, |one| &one.old);
-        let along = Along { old, new: &intent.new, begun };
-        if let Err(error) = self.bring_one_along((checkout, ours), along, desk, warnings) {
-            warnings.extend(self.left_behind(checkout, intent, &error));
-        } else if let Some(Behind { target, checkout, .. }) = behind {
-            let recorded = self.change(|_| Ok((vec![Record::Followed { target, checkout }], ())));
-            warnings.extend(recorded.err().map(|error| error.to_string()));
+        let old = behind.as_ref().map_or(&intent.old, |one| &one.old).clone();
+        let along = Along { old: &old, new: &intent.new, begun };
+        let error = self.bring_one_along((checkout, ours), along, desk, warnings).err();
+        let mut records: Vec<Record> = behind.iter().map(Behind::followed).collect();
+        if let Some(error) = error {
+            warnings.push(said(checkout, &old, &intent.new, &error));
+            let first = || Behind {
+                target: intent.target.clone(),
+                checkout: self.name_of(checkout),
+                old,
+                new: intent.new.clone(),
+                left: Checkout::as_left(),
+            };
+            // Git may have been at work there, for us.
+            let left = behind.map_or_else(first, |one| Behind { left: Checkout::as_left(), ..one });
+            records.push(Record::Behind(left));
         }
-    }
-
-    /// Remembers it, and says what a person is to know.
-    fn left_behind(&self, checkout: &Checkout, intent: &Intent, error: &GitError) -> Vec<String> {
-        let (target, name) = (intent.target.clone(), self.name_of(checkout));
-        let (old, new) = (intent.old.clone(), intent.new.clone());
-        let behind = Behind { target, checkout: name, old, new, left: Checkout::as_left() };
-        let remembered = self.change(|_| Ok((vec![Record::Behind(behind)], ())));
-        let said = said(checkout, &intent.old, &intent.new, error);
-        std::iter::once(said).chain(remembered.err().map(|error| error.to_string())).collect()
+        if !records.is_empty() {
+            warnings.extend(self.change(|_| Ok((records, ()))).err().map(|error| error.to_string()));
+        }
     }
 
     /// Brings along what was left behind, where nobody has done anything since; what cannot be, or need not be any more, is said.
@@ -75,7 +84,7 @@ impl Queue {
                     None
                 }
             };
-            records.push(Record::Followed { target: one.target, checkout: one.checkout });
+            records.push(one.followed());
             records.extend(still.map(Record::Behind));
         }
         self.change(|_| Ok((records, ())))?;

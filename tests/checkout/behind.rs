@@ -115,3 +115,57 @@ fn what_a_person_does_to_other_files_does_not_keep_a_checkout_that_was_left_behi
         assert_eq!((repo.path("g").exists(), repo.read("new").as_str()), (false, "new\n"), "{what}");
     }
 }
+
+/// Git takes a file away before its filter fails, and what it wrote of others is taken back: nobody else has done that.
+#[test]
+fn a_checkout_whose_filter_failed_follows_once_that_works_again() {
+    for lands_again in [false, true] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        let late = repo.home().join("late");
+        let wait = "now=$(date +%s); until [ $(date +%s) -gt $now ]; do :; done";
+        let fails = format!("if [ -e '{0}' ]; then rm '{0}'; {wait}; fi; false", late.display());
+        let works = |works| repo.git(&["config", "filter.f.smudge", if works { "cat" } else { &fails }]);
+        works(true);
+        for (key, value) in [("filter.f.clean", "cat"), ("filter.f.required", "true")] {
+            repo.git(&["config", key, value]);
+        }
+        repo.write(".gitattributes", "f filter=f\n");
+        for path in ["a", "f", "g", "h"] {
+            repo.write(path, "1\n");
+        }
+        repo.commit("base");
+        repo.shell("touch -d '1 minute ago' . a f g h");
+        let add = |ticket: &str, files: &[(&str, Option<&str>)]| {
+            let head = repo.candidate("main", ticket, files);
+            repo.wave(&["queue", "add", "--ticket", ticket, "--onto", "main", &head]).exits(0);
+        };
+        add("T", &[("a", Some("2\n")), ("f", Some("2\n")), ("g", None), ("new", Some("new\n"))]);
+        works(false);
+        let said = repo.wave(&["queue", "process"]).exits(0).stderr;
+        assert!(said.contains("could not be brought along") && !repo.path("f").exists(), "{said}");
+        if lands_again {
+            add("U", &[("h", Some("2\n"))]);
+            let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+            let approve = |_: &Proposal| {
+                std::fs::write(&late, "").unwrap();
+                Approval::Land
+            };
+            let mut warnings = Vec::new();
+            let how = Processing { wait: Duration::ZERO, approve: Some(&approve), give_up: &|| false };
+            queue
+                .process(&BranchRef::from_branch("main"), &how, &mut |told| {
+                    if let Told::Warning(warning) = told {
+                        warnings.push(warning);
+                    }
+                })
+                .unwrap();
+            assert!(!late.exists(), "git was at work later than the first landing left it");
+            let command = format!("read-tree -m -u {} {}", repo.git(&["rev-parse", "main~2"]), repo.tip());
+            assert!(warnings.last().unwrap().contains(&command), "{warnings:?}");
+        }
+        works(true);
+        let said = repo.wave(&["queue", "process"]).exits(0).stderr;
+        assert_eq!((repo.git(&["status", "--porcelain"]), said.as_str()), (String::new(), ""), "{lands_again}");
+        assert_eq!([repo.read("a"), repo.read("f"), repo.read("new")], ["2\n", "2\n", "new\n"]);
+    }
+}
