@@ -45,7 +45,7 @@ impl Repository {
                 }
             }
         }
-        lost.extend(written_last(loose, start).filter(|path| ends_early(path)));
+        lost.extend(written_last(loose, start).filter(ends_early));
         for path in &lost {
             remove(path)?;
         }
