@@ -12,7 +12,7 @@ use git2::{ObjectType, Oid, RepositoryOpenFlags as Flags, TreeWalkMode, TreeWalk
 
 use super::differences::{Change, SUBMODULE};
 use super::history::find;
-use super::module_edits::{is_edited, place_of};
+use super::module_edits::{is_edited, note, place_of};
 use super::place::is_folder;
 use super::{GitError, Id, Repository, shown};
 use crate::names::CommitId;
@@ -78,6 +78,15 @@ impl Repository {
         let name = |module: &PathBuf| module.strip_prefix(&modules).unwrap_or(module).display().to_string();
         found.submodules = unshared.iter().map(name).collect();
         Ok(found)
+    }
+
+    /// Notes what a set-up has left among the files of a worktree's submodules: it is no worker's work, and stays.
+    pub(crate) fn note_set_up(&self, at: &Path, name: &str) -> Result<(), GitError> {
+        for module in repositories_in(&self.submodules_of(at, name)) {
+            let Some(place) = place_of(&module, at) else { continue };
+            note(&module, &at.join(place)).map_err(|error| GitError::io(&module, error))?;
+        }
+        Ok(())
     }
 
     /// Where a worktree has the repositories of its submodules.

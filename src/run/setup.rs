@@ -49,10 +49,14 @@ impl Desk<'_> {
         }
     }
 
-    /// What the set-up changed of the tree is not the ticket's work: only what is ignored stays.
+    /// What the set-up changed of the tree is not the ticket's work: only what is ignored stays, and what is in submodules.
     fn settled_in(&self, command: &str, done: &Path) -> Option<Verdict> {
         let again = self.shop.slots.prepare(self.attempt.slot, &self.base).map_err(|error| error.to_string());
-        let noted = again.and_then(|_| std::fs::write(done, command).map_err(|error| error.to_string()));
+        let name = self.shop.slots.name(self.attempt.slot);
+        let modules = || self.shop.repo.note_set_up(&self.worktree, &name).map_err(|error| error.to_string());
+        let noted = again
+            .and_then(|_| modules())
+            .and_then(|()| std::fs::write(done, command).map_err(|error| error.to_string()));
         noted.err().map(|error| halted(format!("the worktree could not be set up: {error}")))
     }
 

@@ -155,10 +155,8 @@ fn a_rescue_ref_that_a_branch_makes_needless_is_let_go_of_unless_it_is_an_entrys
     assert_eq!(rescue(), "");
 }
 
-/// No commit of the worktree can have them, and the next worker would find them in its slot.
-#[test]
-fn what_a_worker_edits_in_a_submodule_and_does_not_commit_is_kept_and_reaches_no_other() {
-    let repo = TestRepo::of(Kind::Ordinary);
+/// At `lib`, with a file `f`; what is called `built` is ignored there.
+fn with_submodule(repo: &TestRepo) {
     let lib = repo.home().join("lib");
     std::fs::create_dir(&lib).unwrap();
     repo.git_in(&lib, &["init", "-q", "-b", "main"]);
@@ -170,6 +168,13 @@ fn what_a_worker_edits_in_a_submodule_and_does_not_commit_is_kept_and_reaches_no
     repo.git(&["config", "--global", "protocol.file.allow", "always"]);
     repo.git(&["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
     repo.commit("with a submodule");
+}
+
+/// No commit of the worktree can have them, and the next worker would find them in its slot.
+#[test]
+fn what_a_worker_edits_in_a_submodule_and_does_not_commit_is_kept_and_reaches_no_other() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    with_submodule(&repo);
     let enter = "git submodule --quiet update --init && cd lib && test \"$(cat f; ls)\" = \"$(printf '1\\nf')\" &&";
     backlog(
         &repo,
@@ -197,4 +202,35 @@ fn what_a_worker_edits_in_a_submodule_and_does_not_commit_is_kept_and_reaches_no
         let submodule = repo.path(".git/wave/aside").join(at).join("lib");
         assert_eq!(repo.git_in(&submodule, &["show", what]), "hours");
     }
+}
+
+/// It is there before the first worker comes, and again at every other in that slot.
+#[test]
+fn what_a_set_up_leaves_in_a_submodule_is_no_workers_work() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    with_submodule(&repo);
+    let set_up = "git submodule --quiet update --init && cd lib && echo patched >f && git add f && echo more >>f && \
+                  mkdir gen && echo generated >gen/new && echo once >>../../set-up";
+    repo.write("wave.toml", format!("[worktree]\nsetup = {set_up:?}\n"));
+    repo.commit("set up");
+    let as_set_up = "test \"$(cat lib/f lib/gen/new)\" = \"$(printf 'patched\\nmore\\ngenerated')\"";
+    let ends_so = [
+        ("READS", as_set_up, "empty"),
+        ("MAKES", &format!("{as_set_up} && echo m >m"), "landed"),
+        ("NEW", "echo hours >lib/gen/more", "failed"),
+        ("EDITS", &format!("{as_set_up} && echo hours >>lib/f"), "failed"),
+        ("STAGES", "git -C lib add f", "failed"),
+        ("NESTS", "git init -q lib/gen/inside && echo hours >lib/gen/inside/x", "failed"),
+        ("LAST", as_set_up, "empty"),
+    ];
+    backlog(&repo, &ends_so.map(|(id, command, _)| ticket(id, &[], command)).concat());
+    let said = run(&repo, &["-j", "1", "--max-attempts", "1", "--trust"]).exits(1);
+    let report = events(&said);
+    let tickets = report.last().unwrap()["report"]["tickets"].as_array().unwrap();
+    let states: Vec<&str> = tickets.iter().map(|ticket| ticket["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ends_so.map(|(_, _, state)| state), "{}", said.stdout);
+    let worktrees = repo.root().with_extension("wave");
+    assert_eq!(std::fs::read_to_string(worktrees.join("set-up")).unwrap().lines().count(), 5, "once for each worktree");
+    let aside = repo.shell(&format!("cd '{}' && ls", worktrees.join("aside").display()));
+    assert_eq!(aside, "slot-1.1\nslot-1.2\nslot-1.3\nslot-1.4", "{}", said.stdout);
 }
