@@ -15,6 +15,8 @@ use crate::names::BranchRef;
 
 /// What of git writes files and index, and then moves HEAD, or its branch.
 const MOVES: [&str; 3] = ["switch", "checkout", "reset"];
+/// What makes a branch and goes there; its name comes next, or in the same word.
+const MAKES: [&str; 7] = ["-b", "-B", "-c", "-C", "--create", "--force-create", "--orphan"];
 /// How long those are waited for that have the index behind them: only a hook of theirs takes long.
 const MOVE_WAIT: Duration = Duration::from_secs(1);
 /// How long those are waited for that come: they may have many files to write.
@@ -27,6 +29,8 @@ struct Mover {
     pid: i32,
     command: String,
     checkout: Checkout,
+    /// When it was found, or had the index locked after that.
+    since: Instant,
 }
 
 /// Those that may be about to put the HEAD of some checkout on a branch.
@@ -72,6 +76,9 @@ impl Repository {
             let (come, left): (Vec<_>, Vec<_>) = at_work.into_iter().partition(is_there);
             arrived.extend(ended.into_iter().filter(is_there).chain(come).map(|one| one.checkout));
             comers = left;
+            comers.iter_mut().for_each(Mover::look);
+            // It has put HEAD elsewhere.
+            comers.retain(|one| one.since.elapsed() < MOVE_WAIT);
             if begun.elapsed() >= COME_WAIT {
                 told.extend(comers.drain(..).map(|one| one.goes_on(target)));
             } else if !comers.is_empty() {
@@ -83,8 +90,15 @@ impl Repository {
 }
 
 impl Mover {
+    /// Whoever has files to write has the index locked meanwhile; after that HEAD moves at once, and only a hook takes long.
+    fn look(&mut self) {
+        if self.checkout.index().with_extension("lock").exists() {
+            self.since = Instant::now();
+        }
+    }
+
     fn goes_on(&self, target: &BranchRef) -> String {
-        let Self { pid, command, checkout } = self;
+        let Self { pid, command, checkout, .. } = self;
         let branch = target.branch();
         format!(
             "`git {command}`, process {pid}, has been at work in {checkout} since before {branch} moved: if it ends on {branch}, \
@@ -97,11 +111,18 @@ impl CalledWith {
     /// Of `switch` or `checkout`: whether it may put HEAD on `target`.
     fn may_lead_to(&self, target: &BranchRef) -> bool {
         let branch = target.branch();
-        let leads = |word: &String| {
-            let last = word.strip_suffix(branch).is_some_and(|before| before.is_empty() || before.ends_with('/'));
-            last || word == "-" || word.starts_with("@{-")
-        };
-        self.command != "reset" && self.words.iter().any(leads)
+        let is_meant = |word: &String| word == branch || word == "-" || word.starts_with("@{-");
+        if self.command == "reset" || self.words.iter().any(|word| word == "--detach" || word == "-d") {
+            return false;
+        }
+        // From where a new branch begins HEAD does not go.
+        match self.words.iter().position(|word| MAKES.iter().any(|option| word.starts_with(option))) {
+            Some(at) => {
+                let is_apart = MAKES.contains(&self.words[at].as_str());
+                self.words.get(at + usize::from(is_apart)).is_some_and(|name| name.ends_with(branch))
+            }
+            None => self.words.iter().any(is_meant),
+        }
     }
 
     /// Whether only files are meant, or a person chooses among them: neither moves HEAD.
@@ -120,7 +141,7 @@ fn movers(checkouts: &[Checkout], is_meant: impl Fn(&Checkout, &CalledWith) -> b
         let (_, checkout) = places.iter().find(|(place, _)| is_among(&at, place))?;
         let called = called_with(pid).filter(|_| is_git(pid))?;
         let is_mover = MOVES.contains(&&*called.command) && !called.is_about_files() && is_meant(checkout, &called);
-        is_mover.then(|| Mover { pid, command: called.command, checkout: (*checkout).clone() })
+        is_mover.then(|| Mover { pid, command: called.command, checkout: (*checkout).clone(), since: Instant::now() })
     };
     let mut found: Vec<Mover> = pids().filter_map(mover).collect();
     if !found.is_empty() {
@@ -143,10 +164,23 @@ mod tests {
     #[test]
     fn who_may_come_to_a_branch_is_told_by_what_was_asked_of_git() {
         let target = BranchRef::from_branch("main");
-        for line in ["switch main", "checkout -q main --", "switch -", "checkout @{-2}", "checkout heads/main"] {
+        for line in
+            ["switch main", "checkout -q main --", "switch -", "checkout @{-2}", "checkout -B main x", "switch -Cmain"]
+        {
             assert!(called(line).may_lead_to(&target) && !called(line).is_about_files(), "{line}");
         }
-        for line in ["switch other", "checkout domain", "reset main", "switch -c new"] {
+        for line in [
+            "switch other",
+            "checkout domain",
+            "reset main",
+            "switch -c new",
+            "checkout -q -b new main",
+            "switch --create=new main",
+            "checkout origin/main",
+            "checkout heads/main",
+            "switch -d main",
+            "checkout --detach -",
+        ] {
             assert!(!called(line).may_lead_to(&target), "{line}");
         }
         for line in ["checkout main -- f", "reset -p", "checkout --patch main"] {

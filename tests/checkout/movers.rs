@@ -90,6 +90,27 @@ fn who_comes_to_the_branch_while_it_moves_is_brought_along() {
     }
 }
 
+/// A hook that installs what the files need, say, may take minutes; HEAD has moved before.
+#[test]
+fn who_has_come_elsewhere_and_is_at_a_hook_is_not_waited_for() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    for branch in ["other", "third"] {
+        repo.git(&["switch", "-q", "-c", branch]);
+    }
+    queued(&repo);
+    let halted = Halted::new(&repo);
+    repo.write(".git/hooks/post-checkout", format!("#!/bin/sh\n{}\n", halted.line()));
+    repo.shell("chmod +x .git/hooks/post-checkout");
+    let mut person = repo.git_command(&["checkout", "-q", "-"]).spawn().unwrap();
+    halted.wait();
+    let said = ended(processing(&repo));
+    let landed = repo.subjects("main");
+    halted.go_on(&mut person);
+    assert_eq!(said, "", "there is nothing to be told");
+    assert_eq!(landed, ["begin", "theirs"]);
+    assert_eq!(repo.git(&["symbolic-ref", "HEAD"]), "refs/heads/other");
+}
+
 /// A person's git that has let go of the index, and has yet to move HEAD or the branch.
 fn halted_after_the_index(repo: &TestRepo, command: &[&str]) -> (Halted, Child) {
     let halted = Halted::new(repo);
