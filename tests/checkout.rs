@@ -10,7 +10,7 @@ mod movers;
 #[path = "checkout/people.rs"]
 mod people;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;

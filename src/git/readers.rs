@@ -55,7 +55,7 @@ impl Busy {
 /// What of git reads HEAD, has an editor open perhaps, and then moves the branch.
 const COMMITS: [&str; 7] = ["commit", "merge", "cherry-pick", "revert", "am", "pull", "rebase"];
 /// What of git may be at work for long, and locks no index.
-const LOOKS: [&str; 14] = [
+const LOOKS: [&str; 20] = [
     "wave",
     "log",
     "diff",
@@ -70,6 +70,13 @@ const LOOKS: [&str; 14] = [
     "gc",
     "maintenance",
     "help",
+    // Programs have these at hand for hours, and some watch the files.
+    "cat-file",
+    "check-attr",
+    "check-ignore",
+    "rev-list",
+    "daemon",
+    "fsmonitor--daemon",
 ];
 
 impl Checkout {

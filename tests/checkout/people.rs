@@ -320,3 +320,21 @@ fn what_a_person_did_in_a_checkout_that_was_left_behind_stays() {
         assert_eq!(repo.wave(&["queue", "process"]).exits(0).stderr, "", "{what}: it is said once");
     }
 }
+
+/// An editor keeps it at hand; it has nothing to do with a lock that somebody else was killed with.
+#[test]
+fn a_git_that_only_reads_objects_is_not_taken_for_the_holder_of_a_lock_that_was_left() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    let head = repo.candidate("main", "theirs", &[("x", Some("x\n"))]);
+    repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+    let mut reads = repo.git_command(&["cat-file", "--batch-check"]);
+    let mut reads = reads.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut asks, mut answer) = (reads.stdin.take().unwrap(), String::new());
+    asks.write_all(b"HEAD\n").unwrap();
+    BufReader::new(reads.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+    std::fs::write(repo.path(".git/index.lock"), "").unwrap();
+    let said = repo.wave(&["queue", "process"]).exits(0);
+    drop(asks);
+    assert!(reads.wait().unwrap().success() && answer.contains(" commit "), "{answer}");
+    assert_eq!(repo.subjects("main"), ["begin", "theirs"], "{} {}", said.stdout, said.stderr);
+}
