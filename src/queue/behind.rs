@@ -3,12 +3,14 @@
 //! Such a one shows what landed as undone, and whoever commits all of it there would undo it. Knows nothing of why it could not
 //! be brought along.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 use super::QueueError;
 use super::record::{Intent, Record};
 use super::register::Queue;
-use crate::git::{Along, AsLeft, Begun, Checkout, Desk, GitError, HeldCheckout, bring_along_command};
+use crate::git::{Along, AsLeft, Begun, Checkout, Desk, HeldCheckout, bring_along_command};
 use crate::names::{BranchRef, CommitId};
 use crate::store::FileLock;
 
@@ -130,13 +132,21 @@ impl Queue {
                 return Some(behind.clone());
             }
         };
-        if !self.is_ours(checkout, behind, tip, desk).unwrap_or(false) {
-            let command = bring_along_command(checkout, old, tip);
-            warnings.push(format!(
-                "{checkout} was left behind by a landing, and somebody has been at work there since: it is left as it is; \
-                 if it shows what landed as undone, run: {command}"
-            ));
-            return None;
+        match self.is_ours(checkout, behind, tip, desk) {
+            Ok(true) => {}
+            // It is not known.
+            Err(error) if error.is_transient() || error.is_machines() => {
+                warnings.push(said(checkout, old, tip, &error));
+                return Some(behind.clone());
+            }
+            Ok(false) | Err(_) => {
+                let command = bring_along_command(checkout, old, tip);
+                warnings.push(format!(
+                    "{checkout} was left behind by a landing, and somebody has been at work there since: it is left as it is; \
+                     if it shows what landed as undone, run: {command}"
+                ));
+                return None;
+            }
         }
         // One that was killed at it may have begun.
         let along = Along { old, new: tip, begun: Begun::Perhaps };
@@ -167,7 +177,7 @@ impl Queue {
     }
 }
 
-fn said(checkout: &Checkout, old: &CommitId, new: &CommitId, error: &GitError) -> String {
+fn said(checkout: &Checkout, old: &CommitId, new: &CommitId, error: &impl Display) -> String {
     let command = bring_along_command(checkout, old, new);
     format!(
         "{checkout} could not be brought along: {error}; what landed shows as undone there, and a commit of all of it would \
