@@ -19,7 +19,7 @@ pub enum Approval {
 }
 
 /// What is about to land.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
     /// The entry.
     pub entry: EntryId,

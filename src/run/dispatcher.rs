@@ -20,6 +20,7 @@ use crate::names::{CommitId, EntryId, SlotId, TicketId};
 use crate::plan::{Plan, TicketIx};
 use crate::policy::Backoff;
 use crate::queue::{QueueError, Told};
+use crate::run::agreed::Agreed;
 use crate::run::attempt::{self, Attempt, Verdict, Workshop, jitter};
 use crate::run::face::{Consent, Face};
 use crate::run::guard::Guard;
@@ -119,7 +120,7 @@ impl Dispatcher {
             log: parts.log,
             fold: parts.fold,
             face: parts.face,
-            consent: parts.consent,
+            consent: Arc::new(Agreed::to_nothing_yet(parts.consent)),
             inbox,
             outbox,
             desks: BTreeMap::new(),

@@ -9,6 +9,7 @@
 //! | `listed` | the plan's tickets without the graph, for those who only look |
 //! | `machine` | what this machine has, for sizing |
 //! | `face` | the two seams to people: who is shown what happens, and who is asked |
+//! | `agreed` | asking people once for the same |
 //! | `brief` | what a worker is given: files and environment |
 //! | `guard` | what workers tamper with, noticed and undone |
 //! | `isolation` | how far workers are kept apart, and what this machine can do |
@@ -21,6 +22,7 @@
 //! | `resume` | what a run that ended early, or was reopened, still has to do |
 //! | `undo` | taking back what landed |
 
+mod agreed;
 mod attempt;
 mod brief;
 mod clock;
