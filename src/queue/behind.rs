@@ -45,7 +45,12 @@ impl Queue {
     ) {
         let behind = self.look(|book| book.behind(&intent.target)).unwrap_or_default();
         let behind = behind.into_iter().find(|one| one.checkout == self.name_of(checkout));
-        let behind = behind.filter(|one| self.is_ours(checkout, one, &intent.new, desk).unwrap_or(false));
+        let behind = match behind.map(|one| (self.is_ours(checkout, &one, &intent.new, desk), one)) {
+            Some((Ok(true), one)) => Some(one),
+            // It is still remembered, from before.
+            Some((Err(error), one)) => return warnings.push(said(checkout, &one.old, &intent.new, &error)),
+            Some((Ok(false), _)) | None => None,
+        };
         let old = behind.as_ref().map_or(&intent.old, |one| &one.old).clone();
         let along = Along { old: &old, new: &intent.new, begun };
         let error = self.bring_one_along((checkout, ours), along, desk, warnings).err();
@@ -93,8 +98,8 @@ impl Queue {
         Ok(warnings)
     }
 
-    /// What people should know of one that is on another branch by now, or on none: what landed may show as undone there too. Nothing of one
-    /// that is gone.
+    /// What people should know of one that is on another branch by now, or on none: what landed may show as undone there too.
+    /// Nothing of one that is gone.
     fn elsewhere(&self, behind: &Behind) -> Result<Option<String>, QueueError> {
         let all = self.repo.all_checkouts()?;
         let Some(checkout) = all.iter().find(|checkout| self.name_of(checkout) == behind.checkout) else {
@@ -134,12 +139,11 @@ impl Queue {
         };
         match self.is_ours(checkout, behind, tip, desk) {
             Ok(true) => {}
-            // It is not known.
-            Err(error) if error.is_transient() || error.is_machines() => {
+            Err(error) => {
                 warnings.push(said(checkout, old, tip, &error));
                 return Some(behind.clone());
             }
-            Ok(false) | Err(_) => {
+            Ok(false) => {
                 let command = bring_along_command(checkout, old, tip);
                 warnings.push(format!(
                     "{checkout} was left behind by a landing, and somebody has been at work there since: it is left as it is; \
@@ -156,7 +160,8 @@ impl Queue {
         Some(Behind { left: Checkout::as_left(), ..behind.clone() })
     }
 
-    /// Whether what it shows is what it was left with, or what one of us was killed at, and no choice of its user's.
+    /// Whether what it shows is what it was left with, or what one of us was killed at, and no choice of its user's. An error where
+    /// that may be known another time.
     fn is_ours(
         &self,
         checkout: &Checkout,
@@ -164,11 +169,15 @@ impl Queue {
         tip: &CommitId,
         desk: Desk<'_>,
     ) -> Result<bool, QueueError> {
-        if !self.repo.is_ancestor(&behind.new, tip)? {
-            return Ok(false);
-        }
-        let has_begun = self.repo.has_begun(checkout, tip, desk)?;
-        Ok(has_begun || self.repo.is_as_left(checkout, &behind.left, [&behind.old, tip])?)
+        let ours = || {
+            Ok(self.repo.is_ancestor(&behind.new, tip)?
+                && (self.repo.has_begun(checkout, tip, desk)?
+                    || self.repo.is_as_left(checkout, &behind.left, [&behind.old, tip])?))
+        };
+        ours().map_err(QueueError::Git).or_else(|error| {
+            let may_pass = error.is_transient() || error.is_machines();
+            if may_pass { Err(error) } else { Ok(false) }
+        })
     }
 
     fn name_of(&self, checkout: &Checkout) -> String {

@@ -169,3 +169,38 @@ fn a_checkout_whose_filter_failed_follows_once_that_works_again() {
         assert_eq!([repo.read("a"), repo.read("f"), repo.read("new")], ["2\n", "2\n", "new\n"]);
     }
 }
+
+/// Of a git that was ended nobody knows what it would have said.
+#[test]
+fn a_checkout_that_could_not_be_looked_at_is_still_behind() {
+    for lands_again in [false, true] {
+        let repo = TestRepo::of(Kind::Ordinary);
+        repo.write("f", "1\n");
+        let base = repo.commit("base");
+        repo.shell("touch -d '1 minute ago' . f");
+        left_behind_by(&repo, &[("f", Some("2\n")), ("x", Some("x\n"))]);
+        let lock = repo.path(".git/index.lock");
+        if lands_again {
+            let head = repo.candidate("main", "next", &[("y", Some("y\n"))]);
+            repo.wave(&["queue", "add", "--ticket", "U", "--onto", "main", &head]).exits(0);
+            std::fs::write(&lock, "").unwrap();
+        }
+        let bin = repo.home().join("bin");
+        repo.shell(&format!(
+            "mkdir '{0}'; printf '#!/bin/sh\\ncase \"$*\" in *ls-files*--stage*) : >>\"{0}/asked\"; kill -9 $$;; esac\\nexec %s \"$@\"' \
+             \"$(command -v git)\" >'{0}/git'; chmod +x '{0}/git'",
+            bin.display()
+        ));
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let said = repo.wave_command(repo.root(), &["queue", "process"]).env("PATH", path).output().unwrap();
+        let said = String::from_utf8(said.stderr).unwrap();
+        assert!(bin.join("asked").exists(), "what the test is about: {said}");
+        assert!(said.contains("could not be brought along") && !said.contains("somebody"), "{said}");
+        let all_of_it = format!("read-tree -m -u {base} {}\n", repo.tip());
+        assert!(said.ends_with(&all_of_it), "what is told puts right all of it: {said}");
+        let _ = std::fs::remove_file(&lock);
+        assert_eq!(repo.wave(&["queue", "process"]).exits(0).stderr, "", "{lands_again}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{lands_again}");
+        assert_eq!((repo.read("f").as_str(), repo.path("y").exists()), ("2\n", lands_again));
+    }
+}
