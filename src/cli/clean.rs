@@ -2,7 +2,7 @@
 //!
 //! Removes no work: what was unsaved in a worktree is held by a ref first, and a rescue ref goes only if a branch has what it holds.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::cli::{CliError, Exit, Face};
 use crate::config::Config;
 use crate::event::{Event, RunState};
 use crate::queue::Queue;
+use crate::report::{count, shell_word};
 use crate::run::RunRecord;
 use crate::worktree::{Aside, Swept, let_go_of_landed, put_aside, sweep};
 
@@ -52,18 +53,19 @@ pub(crate) fn worktrees_at(config: &Config, context: &Context) -> Option<PathBuf
 /// What was put aside and stays, with what to do about it.
 #[derive(Serialize)]
 struct Kept {
-    at: PathBuf,
-    repositories: Vec<PathBuf>,
+    at: String,
+    repositories: Vec<String>,
     commands: Vec<String>,
 }
 
 impl Kept {
     fn of(aside: &Aside) -> Self {
-        let Aside { at, repositories } = aside.clone();
+        let at = aside.at.display().to_string();
+        let repositories: Vec<String> = aside.repositories.iter().map(|path| path.display().to_string()).collect();
         // Git is not sent into it: what a worker configured there would be executed.
-        let fetches = repositories.iter().map(|repository| format!("git fetch {} HEAD", quoted(repository)));
-        let look = format!("ls -A {}", quoted(&at));
-        let commands = std::iter::once(look).chain(fetches).chain([format!("rm -rf {}", quoted(&at))]).collect();
+        let fetches = repositories.iter().map(|repository| format!("git fetch {} HEAD", shell_word(repository)));
+        let look = format!("ls -A {}", shell_word(&at));
+        let commands = std::iter::once(look).chain(fetches).chain([format!("rm -rf {}", shell_word(&at))]).collect();
         Self { at, repositories, commands }
     }
 
@@ -73,16 +75,10 @@ impl Kept {
             1 => "a git repository".to_owned(),
             several => format!("{several} git repositories"),
         };
-        let kept =
-            format!("kept {}: {what} that a worker left and no ref can hold; remove it when done", self.at.display());
+        let kept = format!("kept {}: {what} that a worker left and no ref can hold; remove it when done", self.at);
         let commands = self.commands.iter().map(|command| format!("\n  {command}"));
         std::iter::once(kept).chain(commands).collect()
     }
-}
-
-/// For a POSIX shell.
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// Rescued work that landed all the same. Not beside a live run: a branch that its worker moved may go back.
@@ -93,8 +89,8 @@ fn let_go(context: &Context, queue: &Queue) -> Result<Option<String>, CliError> 
         }
     }
     let open = queue.entries()?.into_iter().filter(|view| !view.state.is_ended()).map(|view| view.head);
-    let count = let_go_of_landed(&context.repo, &open.collect())?;
-    Ok((count > 0).then(|| format!("let go of {count} rescue refs: what they hold is on a branch")))
+    let gone = let_go_of_landed(&context.repo, &open.collect())?;
+    Ok((gone > 0).then(|| format!("let go of {}: a branch has the work", count(gone, "rescue ref"))))
 }
 
 fn line(swept: &Swept) -> String {

@@ -44,4 +44,5 @@ pub use plain::Plain;
 pub use plan::{plan_dot, plan_mermaid, plan_svg, plan_text};
 pub use status::status;
 pub use style::{Paint, inert, printable};
+pub(crate) use style::{count, shell_word};
 pub use summary::{Detail, Look, summary, summary_in};

@@ -42,9 +42,10 @@ fn a_repository_that_a_worker_makes_is_put_aside_and_told() {
         let said = repo.wave(&["clean"]).exits(0).stdout;
         let lines = [
             format!("kept {first}: a git repository that a worker left and no ref can hold; remove it when done\n"),
-            format!("  ls -A '{first}'\n  git fetch '{first}/deep/pkg' HEAD\n  rm -rf '{first}'\n"),
+            format!("  ls -A {first}\n  git fetch {first}/deep/pkg HEAD\n  rm -rf {first}\n"),
         ];
         assert!(said.contains(&lines.concat()), "{kind:?}: {said}");
+        repo.shell(&format!("mkdir -p '{}/slot-1.2/'$(printf 'x\\377')/.git", aside.display()));
         let told = repo.wave(&["clean", "--json"]).exits(0).json();
         assert_eq!(told["aside"].as_array().unwrap().len(), 3, "{kind:?}: {told}");
         let second = aside.join("slot-1.2/vendor").display().to_string();
@@ -123,7 +124,7 @@ fn commits_that_only_a_worktrees_submodule_has_do_not_land_and_are_kept() {
     let told = repo.wave(&["clean"]).exits(0).stdout;
     let (kept, submodule) = (submodules.join("slot-1.2"), submodules.join("slot-1.2/lib"));
     assert!(told.contains(&format!("kept {}: a git repository", kept.display())), "{told}");
-    assert!(told.contains(&format!("  git fetch '{}' HEAD\n", submodule.display())), "{told}");
+    assert!(told.contains(&format!("  git fetch {} HEAD\n", submodule.display())), "{told}");
     let own = repo.root().with_extension("wave").join("aside/slot-1.1/own");
     assert_eq!(repo.git_in(&own, &["show", "HEAD:w"]), "hours");
 }
@@ -151,7 +152,7 @@ fn a_rescue_ref_that_a_branch_makes_needless_is_let_go_of_unless_it_is_an_entrys
     assert!(said.contains("a run has it") && !said.contains("rescue") && rescue().lines().count() == 2, "{said}");
     child.kill().and_then(|()| child.wait().map(drop)).unwrap();
     let said = clean();
-    assert!(said.contains("let go of 2 rescue refs: what they hold is on a branch\n"), "{said}");
+    assert!(said.contains("let go of 2 rescue refs: a branch has the work\n"), "{said}");
     assert_eq!(rescue(), "");
 }
 
