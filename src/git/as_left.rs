@@ -1,5 +1,5 @@
-//! Whether anybody has done anything to some files of a checkout since it was looked at: by what its index has of them, and by when they
-//! were written.
+//! Whether anybody has done anything to some files of a checkout since it was looked at: by what its index has of them, and by
+//! when they were written.
 //!
 //! Where one cannot tell, the answer is that somebody has. Knows nothing of why one asks.
 
@@ -36,20 +36,6 @@ impl Checkout {
     pub(crate) fn as_left() -> AsLeft {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         AsLeft { at: i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX) }
-    }
-
-    /// Whether git shows changes of what it tracks there.
-    pub(crate) fn has_changes(&self) -> Result<bool, GitError> {
-        let mut git = self.git();
-        git.option("--no-optional-locks").args(["status", "--porcelain", "--untracked-files=no"]);
-        Ok(!git.run(&[0])?.stdout.is_empty())
-    }
-
-    /// Whether what is checked out there has a commit.
-    pub(crate) fn is_above(&self, commit: &CommitId) -> Result<bool, GitError> {
-        // 128 where HEAD leads nowhere.
-        let asked = self.git().args(["merge-base", "--is-ancestor", commit.as_str(), "HEAD"]).run(&[0, 1, 128])?;
-        Ok(asked.status.success())
     }
 
     /// All entries of its index.

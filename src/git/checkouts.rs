@@ -14,8 +14,24 @@ use super::place::SHORT;
 use super::staged::{Heed, Staged, folders_above};
 use super::untouched::Untouched;
 use super::{GitError, Repository, hidden, shown};
-use crate::names::BranchRef;
+use crate::names::{BranchRef, CommitId};
 use crate::store::read_regular_text;
+
+impl Checkout {
+    /// Whether git shows changes of what it tracks there.
+    pub(crate) fn has_changes(&self) -> Result<bool, GitError> {
+        let mut git = self.git();
+        git.option("--no-optional-locks").args(["status", "--porcelain", "--untracked-files=no"]);
+        Ok(!git.run(&[0])?.stdout.is_empty())
+    }
+
+    /// Whether what is checked out there has a commit.
+    pub(crate) fn is_above(&self, commit: &CommitId) -> Result<bool, GitError> {
+        // 128 where HEAD leads nowhere.
+        let asked = self.git().args(["merge-base", "--is-ancestor", commit.as_str(), "HEAD"]).run(&[0, 1, 128])?;
+        Ok(asked.status.success())
+    }
+}
 
 impl Repository {
     /// Every worktree, the main one first, that has `target` checked out, before `target` is moved. Refuses for now where it is

@@ -38,8 +38,8 @@ struct Mover {
 pub(crate) struct Comers(Vec<Mover>);
 
 impl Repository {
-    /// Waits for those that move HEAD or its branch in one of the checkouts `on` it, whose indexes are held, or come to `target` in
-    /// another; whether there were any. Where none is on it nobody leaves it, and who comes is found when it has moved.
+    /// Waits for those that move HEAD or its branch in one of the checkouts `on` it, whose indexes are held, or come to `target`
+    /// in another; whether there were any. Where none is on it nobody leaves it, and who comes is found when it has moved.
     pub(crate) fn wait_for_movers(&self, target: &BranchRef, on: &[Checkout]) -> Result<bool, GitError> {
         if on.is_empty() {
             return Ok(false);
@@ -59,8 +59,8 @@ impl Repository {
         Ok(Comers(movers(&self.all_checkouts()?, |_, called| called.may_lead_to(target))))
     }
 
-    /// The checkouts that have come to `target` by them, when they have: they may have the files of before. What people should know is
-    /// `told`.
+    /// The checkouts that have come to `target` by them, when they have: they may have the files of before. What people should
+    /// know is `told`.
     pub(crate) fn arrived(
         &self,
         target: &BranchRef,

@@ -50,7 +50,7 @@ impl Repository {
     /// What a worktree has of submodules that was neither fetched nor pushed, nor is recorded in `base`, or not even committed; and
     /// what of that the commits up to `head` name.
     pub fn unshared(&self, at: &Path, name: &str, [base, head]: [&CommitId; 2]) -> Result<Unshared, GitError> {
-        let modules = self.place(at, name).admin.join(MODULES);
+        let modules = self.submodules_of(at, name);
         let all = repositories_in(&modules);
         let link = |change: Change| change.after.filter(|item| item.mode == SUBMODULE);
         let changes = self.changes_between(base, head)?.into_iter();

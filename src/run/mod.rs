@@ -17,6 +17,7 @@
 //! | `attempt` | one attempt of one ticket, from slot to commit queue |
 //! | `saving` | what becomes of an attempt's work |
 //! | `dispatcher` | the loop: happening in, actions out, actions done |
+//! | `patience` | waiting, for a while, for landings that somebody is in the way of |
 //! | `stopping` | what a run does about signals |
 //! | `start` | how a run begins |
 //! | `resume` | what a run that ended early, or was reopened, still has to do |

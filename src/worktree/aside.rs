@@ -6,12 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
-use super::layout::Layout;
+use super::layout::{ASIDE, Layout};
 use crate::git::Repository;
 use crate::store::state_folder;
-
-/// In the folder of slots, and in our state: what was put aside.
-pub(super) const ASIDE: &str = "aside";
 
 /// Folders deeper than this are not looked into for repositories.
 const DEEPEST: usize = 8;

@@ -8,13 +8,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
-use super::aside::ASIDE;
 use crate::git::{Repository, Unshared, end_their_worktrees};
 use crate::names::{CommitId, SlotId};
 use crate::store::{FileLock, StoreError, move_whole, private_dir, state_dir, state_folder};
 
 /// In the folder of slots: the temporary folders of confined workers.
 pub(super) const TEMPORARY: &str = "tmp";
+/// In the folder of slots, and in our state: what was put aside.
+pub(super) const ASIDE: &str = "aside";
 
 /// The folders of one repository's slots.
 #[derive(Clone, Debug)]

@@ -5,8 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
-use super::aside::ASIDE;
-use super::layout::{Layout, TEMPORARY, Work, slot_of};
+use super::layout::{ASIDE, Layout, TEMPORARY, Work, slot_of};
 use super::rescue::{Rescued, rescue};
 use super::slots::delete;
 use crate::git::Repository;
