@@ -1,6 +1,7 @@
 //! The one test environment: real repositories, a hermetic home, fixed identities, and the built program.
 #![allow(dead_code, unreachable_pub, reason = "every test file includes it and uses its own part")]
 
+mod heard;
 mod kind;
 pub mod workers;
 
@@ -67,6 +68,7 @@ impl TestRepo {
     }
 
     fn unborn_of(kind: Kind) -> Self {
+        heard::all_signals();
         let home = tempfile::tempdir().unwrap();
         let root = home.path().canonicalize().unwrap().join("repo");
         std::fs::create_dir(&root).unwrap();
