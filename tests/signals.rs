@@ -170,6 +170,55 @@ fn hup_and_term_end_workers_with_grace_and_the_runner_says_by_which() {
     }
 }
 
+/// Whatever a script starts in its background ignores INT.
+#[test]
+fn stop_ends_a_run_that_a_script_started_in_the_background() {
+    const GENTLE: &str = "echo $$ > ../../pid; exec sleep 600";
+    for (ignored, worker_is, options) in [
+        ("INT QUIT", GENTLE, &[][..]),
+        ("INT QUIT", STUBBORN, &["--now"]),
+        ("INT TERM", GENTLE, &[]),
+        ("INT QUIT HUP", STUBBORN, &["--now"]),
+    ] {
+        let repo = TestRepo::new();
+        backlog(&repo, worker_is);
+        let plain = repo.wave_command(repo.root(), &["run", "../t.json", "--grace", "600s"]);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("trap '' {ignored}; exec \"$0\" \"$@\"")])
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        shell.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.current_dir(repo.root()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut runner = shell.spawn().unwrap();
+        let pid = worker(&repo);
+        let began = Instant::now();
+        repo.wave(&[&["stop"], options].concat()).exits(0);
+        assert!(began.elapsed() < Duration::from_secs(30), "{ignored}: it waited for its grace");
+        assert!(!alive(&pid), "{ignored}");
+        let code = if ignored.contains("TERM") { 129 } else { 143 };
+        assert_eq!(runner.wait().unwrap().code(), Some(code), "{ignored}");
+    }
+}
+
+#[test]
+fn stop_says_so_where_a_run_ignores_every_signal() {
+    let repo = TestRepo::new();
+    backlog(&repo, "echo $$ > ../../pid; exec sleep 600");
+    let line = format!("trap '' INT TERM HUP; exec {} run ../t.json", env!("CARGO_BIN_EXE_git-wave"));
+    let plain = repo.wave_command(repo.root(), &[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).current_dir(repo.root()).stdout(Stdio::null()).stderr(Stdio::null());
+    shell.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut runner = shell.spawn().unwrap();
+    let pid = worker(&repo);
+    let said = repo.wave(&["stop"]).exits(3).stderr;
+    assert!(said.contains(&format!("`kill -KILL {}`", runner.id())), "{said}");
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    dead_within(&[pid], Duration::from_secs(5));
+}
+
 #[test]
 fn a_terminal_that_goes_away_ends_the_run() {
     let repo = TestRepo::new();

@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face};
-use crate::run::RunRecord;
+use crate::run::{RunRecord, is_ignored_by};
 use crate::store::Holder;
 
 #[derive(clap::Args, Debug)]
@@ -32,10 +32,10 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
         face.say("nothing to stop: no run is going on");
         return done(face, None);
     };
-    runner.ask(Signal::INT)?;
-    if args.now {
-        // Of two signals of one kind that wait together the kernel keeps one.
-        runner.ask(Signal::TERM)?;
+    let heard = runner.heard()?;
+    // Of two signals of one kind that wait together the kernel keeps one.
+    for signal in heard.iter().take(if args.now { 2 } else { 1 }) {
+        runner.ask(*signal)?;
     }
     let patience = Duration::from_secs(record.settings()?.grace_s + 60);
     let asked = Instant::now();
@@ -45,6 +45,11 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
                 .hint("`git wave stop --now` ends its workers at once"));
         }
         std::thread::sleep(PAUSE);
+        if args.now
+            && let [only] = heard[..]
+        {
+            runner.ask(only)?;
+        }
     }
     face.say(&format!("stopped run {}; `git wave resume` goes on with it", record.id()));
     done(face, Some(&record))
@@ -103,6 +108,18 @@ impl Runner {
         let pid = Pid::from_raw(i32::try_from(holder.pid).ok()?)?;
         let pinned = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         holder.lives().then_some(Self { pid: holder.pid, pinned })
+    }
+
+    /// The signals that end it. Whatever a script starts in the background ignores some, as under `nohup`.
+    fn heard(&self) -> Result<Vec<Signal>, CliError> {
+        let ends = [Signal::INT, Signal::TERM, Signal::HUP].into_iter();
+        let heard: Vec<Signal> = ends.filter(|signal| !is_ignored_by(self.pid, signal.as_raw())).collect();
+        if heard.is_empty() {
+            let ignores = format!("process {} ignores every signal that would end its run", self.pid);
+            return Err(CliError::refused(ignores)
+                .hint(format!("`kill -KILL {}` ends it with its workers; `git wave resume` goes on", self.pid)));
+        }
+        Ok(heard)
     }
 
     fn ask(&self, signal: Signal) -> Result<(), CliError> {

@@ -58,6 +58,6 @@ pub(crate) use record::roster;
 pub use record::{PlanFile, RecordError, RunRecord};
 pub use resume::{Resumed, reopen, resume};
 pub use settings::{Mode, OnConflict, Parallel, Settings, Worktrees};
-pub(crate) use signals::is_ignored;
+pub(crate) use signals::{is_ignored, is_ignored_by};
 pub use start::{RunError, Start, check, preview, start};
 pub use undo::{Undoing, Undone, undo};

@@ -80,8 +80,7 @@ impl Signals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         let ignored = ignored();
         let ear = |kind: SignalKind| {
-            let deaf = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
-            if deaf { Ok(None) } else { unix::signal(kind).map(Some) }
+            if is_in(ignored, kind.as_raw_value()) { Ok(None) } else { unix::signal(kind).map(Some) }
         };
         Ok(Self {
             interrupt: ear(SignalKind::interrupt())?,
@@ -93,6 +92,8 @@ impl Signals {
 
     pub(crate) async fn next(&mut self) -> Heard {
         tokio::select! {
+            // Of several that wait together, as `stop --now` sends them, none is known to be the first.
+            biased;
             () = one(&mut self.interrupt) => Heard::End(Signal::Interrupt),
             () = one(&mut self.terminate) => Heard::End(Signal::Terminate),
             () = one(&mut self.hang_up) => Heard::End(Signal::HangUp),
@@ -116,12 +117,25 @@ pub(crate) fn halt() {
 
 /// Whether this process ignores a signal, as under `nohup`.
 pub(crate) fn is_ignored(number: i32) -> bool {
-    u32::try_from(number - 1).is_ok_and(|bit| ignored() >> bit & 1 == 1)
+    is_in(ignored(), number)
+}
+
+/// The same of another process.
+pub(crate) fn is_ignored_by(pid: u32, number: i32) -> bool {
+    is_in(ignored_of(&pid.to_string()), number)
+}
+
+fn is_in(signals: u64, number: i32) -> bool {
+    u32::try_from(number - 1).is_ok_and(|bit| signals >> bit & 1 == 1)
 }
 
 /// The signals that this process ignores, the first in the lowest bit; none where the system does not say.
 fn ignored() -> u64 {
-    ignored_in(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())
+    ignored_of("self")
+}
+
+fn ignored_of(process: &str) -> u64 {
+    ignored_in(&std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default())
 }
 
 fn ignored_in(status: &str) -> u64 {
