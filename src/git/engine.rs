@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::differences::{Differences, Item};
 use super::history::{is_ancestor_in, merge_bases_in};
+use super::noted::Noted;
 use super::plumbing::Plumbing;
 use super::program::Program;
 use super::refs::tip_in;
@@ -45,10 +46,32 @@ impl Session {
         Self::open(&self.folder, &self.staging)
     }
 
-    /// Opens it once more, for another thread to read what is in the store. None where git alone reads.
+    /// Opens it once more, for another thread to read what is in the store, and to note it for this one. None where git alone
+    /// reads.
     pub(crate) fn beside(&self) -> Option<impl FnOnce() -> Result<Self, GitError> + Send + use<>> {
         let (folder, staging) = (self.folder.clone(), self.staging.clone());
-        matches!(self.by, By::Library(_)).then_some(move || Self::open(&folder, &staging))
+        matches!(self.by, By::Library(_)).then_some(move || {
+            let beside = Self::open(&folder, &staging)?;
+            beside.library().inspect(|library| library.made.note_reads());
+            Ok(beside)
+        })
+    }
+
+    /// What this one, which was opened beside another, has read since this was asked last.
+    pub(crate) fn take_noted(&self) -> Noted {
+        self.library().map(|library| library.made.take_noted()).unwrap_or_default()
+    }
+
+    /// Has what the one beside it noted at hand, instead of what was there before.
+    pub(crate) fn know(&self, noted: Noted) {
+        self.library().inspect(|library| library.made.know(noted));
+    }
+
+    fn library(&self) -> Option<&Library> {
+        match &self.by {
+            By::Library(library) => Some(library),
+            By::Program(_) => None,
+        }
     }
 
     pub(crate) fn tip(&self, target: &BranchRef) -> Result<Option<CommitId>, GitError> {

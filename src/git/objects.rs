@@ -5,13 +5,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
-use std::rc::Rc;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use git2::{ObjectType, Oid};
 use sha1::{Digest, Sha1};
 
 use super::differences::Trees;
+use super::noted::Noted;
 use super::{GitError, Id};
 
 /// An object made in memory.
@@ -19,7 +19,7 @@ use super::{GitError, Id};
 pub(super) struct MadeObject {
     pub(super) id: Oid,
     pub(super) kind: ObjectType,
-    pub(super) bytes: Rc<[u8]>,
+    pub(super) bytes: Arc<[u8]>,
 }
 
 impl MadeObject {
@@ -31,7 +31,7 @@ impl MadeObject {
 /// What a session has made. An object that was written stays here too: reading it again costs nothing.
 #[derive(Default)]
 pub(super) struct Made {
-    by_id: RefCell<HashMap<Oid, Rc<[u8]>>>,
+    by_id: RefCell<HashMap<Oid, Arc<[u8]>>>,
     in_order: RefCell<Vec<MadeObject>>,
     /// How many of them are in the store, and how many git was shown.
     written: Cell<usize>,
@@ -41,6 +41,10 @@ pub(super) struct Made {
     weight: Cell<usize>,
     /// What was read from the store and is what its name says.
     verified: RefCell<HashSet<Oid>>,
+    /// What another thread has read.
+    known: RefCell<Noted>,
+    /// What is read here for another thread, if it is for one.
+    noted: RefCell<Option<Noted>>,
 }
 
 impl Made {
@@ -87,6 +91,21 @@ impl Made {
         self.shown.set(self.in_order.borrow().len());
     }
 
+    /// From now on what is read here is noted for another thread.
+    pub(super) fn note_reads(&self) {
+        *self.noted.borrow_mut() = Some(Noted::default());
+    }
+
+    /// What has been noted since this was asked last.
+    pub(super) fn take_noted(&self) -> Noted {
+        self.noted.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Has what another thread noted instead of reading it, until the next is known.
+    pub(super) fn know(&self, noted: Noted) {
+        *self.known.borrow_mut() = noted;
+    }
+
     /// How many bytes are in memory.
     pub(super) fn weight(&self) -> usize {
         self.weight.get()
@@ -104,7 +123,7 @@ fn id_of(kind: ObjectType, bytes: &[u8]) -> Result<Oid, GitError> {
 /// An object's content.
 pub(super) enum Bytes<'a> {
     Stored(git2::OdbObject<'a>),
-    Made(Rc<[u8]>),
+    Held(Arc<[u8]>),
 }
 
 impl Deref for Bytes<'_> {
@@ -113,7 +132,7 @@ impl Deref for Bytes<'_> {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Stored(object) => object.data(),
-            Self::Made(bytes) => bytes,
+            Self::Held(bytes) => bytes,
         }
     }
 }
@@ -137,9 +156,17 @@ impl<'a> Reader<'a> {
     /// The content of an object that must be there.
     pub(super) fn read(&self, id: Oid) -> Result<Bytes<'_>, GitError> {
         if let Some(bytes) = self.made.by_id.borrow().get(&id) {
-            return Ok(Bytes::Made(bytes.clone()));
+            return Ok(Bytes::Held(bytes.clone()));
         }
-        self.stored(id).map(Bytes::Stored)
+        if let Some(bytes) = self.made.known.borrow().get(id) {
+            return Ok(Bytes::Held(bytes));
+        }
+        let is_new = !self.made.verified.borrow().contains(&id);
+        let object = self.stored(id)?;
+        if let Some(noted) = self.made.noted.borrow_mut().as_mut().filter(|_| is_new) {
+            noted.note(id, object.data());
+        }
+        Ok(Bytes::Stored(object))
     }
 
     /// One of the store, which is what its name says.

