@@ -296,3 +296,46 @@ pub(super) fn tip_in(repo: &git2::Repository, target: &BranchRef) -> Result<Opti
 fn ours(refname: &str) -> Result<(), GitError> {
     if refname.starts_with(OURS) { Ok(()) } else { Err(GitError::ForeignRef { refname: refname.to_owned() }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository with so many holds.
+    fn with_holds(many: usize) -> (tempfile::TempDir, Repository, Vec<Hold>) {
+        let folder = tempfile::tempdir().unwrap();
+        let made = git2::Repository::init_bare(folder.path()).unwrap();
+        let who = git2::Signature::now("T", "t@example.com").unwrap();
+        let tree = made.find_tree(made.treebuilder(None).unwrap().write().unwrap()).unwrap();
+        let head = made.commit(None, &who, &who, "begin", &tree, &[]).unwrap();
+        let repo = Repository::discover(folder.path()).unwrap();
+        let hold = |n| Hold { name: format!("refs/wave/keep/e{n}"), only_at: None };
+        let holds: Vec<Hold> = (0..many).map(hold).collect();
+        for hold in &holds {
+            repo.hold(&hold.name, &CommitId::new(head.to_string())).unwrap();
+        }
+        (folder, repo, holds)
+    }
+
+    #[test]
+    fn all_holds_go_however_many_hands_take_them_and_whichever_are_gone() {
+        for many in [1, A_HANDFUL, A_HANDFUL + 1, HANDS * A_HANDFUL, HANDS * A_HANDFUL + 5] {
+            let (folder, repo, holds) = with_holds(many);
+            std::fs::remove_file(folder.path().join(&holds[many / 2].name)).unwrap();
+            repo.release_all(&holds).unwrap();
+            assert_eq!(repo.standing_in("refs/wave/keep/").unwrap(), BTreeSet::new(), "of {many}");
+        }
+    }
+
+    #[test]
+    fn a_hold_that_cannot_go_is_told_whichever_hand_has_it() {
+        for at in [0, A_HANDFUL, HANDS * A_HANDFUL - 1] {
+            let (folder, repo, holds) = with_holds(HANDS * A_HANDFUL);
+            let stays = folder.path().join(&holds[at].name);
+            std::fs::remove_file(&stays).unwrap();
+            std::fs::create_dir(&stays).unwrap();
+            let error = repo.release_all(&holds).unwrap_err().to_string();
+            assert!(error.contains(&holds[at].name), "{error}");
+        }
+    }
+}

@@ -310,7 +310,8 @@ impl Maker<'_> {
         let step = session.differences(&ours, &clean.tree)?;
         let mut tip = BTreeMap::new();
         for path in theirs.keys() {
-            tip.insert(path.clone(), session.item_at(&ours, path)?);
+            let there = step.get(path).map_or_else(|| session.item_at(&ours, path), |step| Ok(step.before))?;
+            tip.insert(path.clone(), there);
         }
         let mut unknown = std::collections::BTreeSet::new();
         for other in others {
