@@ -54,6 +54,16 @@ fn what_is_unknown_ends_with_2_and_names_the_nearest() {
 }
 
 #[test]
+fn the_number_of_workers_has_the_names_that_people_try() {
+    let repo = TestRepo::new();
+    repo.write("t.toml", "version = 1\n[[ticket]]\nid = \"A\"\nrun = \"true\"\n");
+    for asked in [&["--parallel=3"][..], &["-j", "3"], &["-j3"], &["--jobs", "3"], &["--workers", "3"]] {
+        let plan = repo.wave(&[&["plan", "t.toml", "--json"], asked].concat()).exits(0).json();
+        assert_eq!(plan["batches"]["workers"], 3, "{asked:?}");
+    }
+}
+
+#[test]
 fn an_error_is_json_for_a_program() {
     let repo = TestRepo::new();
     repo.write("bad.toml", "version = 1\n[[ticket]]\nid = \"A\"\nneeds = [\"B\"]\nrun = \"true\"\n");
