@@ -9,6 +9,7 @@ pub mod names;
 pub mod plan;
 pub mod policy;
 pub mod schedule;
+mod shell;
 
 // Layer 1: seams. Blocking; each the only door to its outside.
 pub mod git;

@@ -145,3 +145,36 @@ fn a_file_in_a_folders_way_is_watched_by_its_own_path() {
     assert_eq!((state(&lines, "R"), state(&lines, "T")), ("landed", "landed"), "out of its way, by itself");
     repo.assert_tidy();
 }
+
+/// The tree law where it is applied: git is believed in nothing that a landing can do wrong.
+#[test]
+fn a_git_that_lies_about_a_merge_lands_nothing() {
+    let repo = TestRepo::new();
+    let lines: String = (0..40).map(|n| format!("{n}\n")).collect();
+    repo.write("f", &lines);
+    repo.write("g", "1\n");
+    let base = repo.commit("base");
+    let theirs = [("f", Some(lines.replace("39\n", "theirs\n"))), ("g", Some("2\n".to_owned()))];
+    let head = repo.candidate(&base, "theirs", &theirs.each_ref().map(|(path, text)| (*path, text.as_deref())));
+    repo.write("f", lines.replacen("0\n", "ours\n", 1));
+    let ours = repo.commit("ours");
+    let truth = repo.shell(&format!("git merge-tree --write-tree HEAD {head}")).trim().to_owned();
+    let lie = repo.shell(&format!(
+        "export GIT_INDEX_FILE=.git/lie; git read-tree {truth}; \
+         git update-index --cacheinfo 100644,$(echo garbage | git hash-object -w --stdin),g; git write-tree"
+    ));
+    let bin = repo.home().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let (git, lie) = (repo.shell("command -v git").trim().to_owned(), lie.trim());
+    let lies = format!(
+        "#!/bin/sh\ncase \"$*\" in *merge-tree*) {git} \"$@\" | sed -u 's/{truth}/{lie}/';; *) exec {git} \"$@\";; esac\n"
+    );
+    std::fs::write(bin.join("git"), lies).unwrap();
+    repo.shell("chmod +x ../bin/git");
+    repo.add("T", &["--onto", "main", &head]);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let out = repo.wave_command(repo.root(), &["queue", "process"]).env("PATH", path).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("breaks the tree law at g"), "{said}");
+    assert_eq!((repo.tip(), repo.shell("git show main:g")), (ours, "1".to_owned()));
+}

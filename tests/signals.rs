@@ -174,11 +174,13 @@ fn hup_and_term_end_workers_with_grace_and_the_runner_says_by_which() {
 #[test]
 fn stop_ends_a_run_that_a_script_started_in_the_background() {
     const GENTLE: &str = "echo $$ > ../../pid; exec sleep 600";
+    // What it leaves takes a while to be held: meanwhile it is asked again.
+    let busy = format!("mkdir d; seq 6000 | sed 's|^|d/|' | xargs touch; {STUBBORN}");
     for (ignored, worker_is, options) in [
         ("INT QUIT", GENTLE, &[][..]),
         ("INT QUIT", STUBBORN, &["--now"]),
         ("INT TERM", GENTLE, &[]),
-        ("INT QUIT HUP", STUBBORN, &["--now"]),
+        ("INT QUIT HUP", &busy, &["--now"]),
     ] {
         let repo = TestRepo::new();
         backlog(&repo, worker_is);
@@ -196,6 +198,8 @@ fn stop_ends_a_run_that_a_script_started_in_the_background() {
         repo.wave(&[&["stop"], options].concat()).exits(0);
         assert!(began.elapsed() < Duration::from_secs(30), "{ignored}: it waited for its grace");
         assert!(!alive(&pid), "{ignored}");
+        let told = repo.shell("cat .git/wave/runs/*/events.jsonl | grep -c run_stopping");
+        assert_eq!(told, (1 + options.len()).to_string(), "{ignored}: however often it was asked");
         let code = if ignored.contains("TERM") { 129 } else { 143 };
         assert_eq!(runner.wait().unwrap().code(), Some(code), "{ignored}");
     }

@@ -2,7 +2,8 @@
 //!
 //! Removes no work: what was unsaved in a worktree is held by a ref first, and a rescue ref goes only if a branch has what it holds.
 
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -11,8 +12,9 @@ use crate::cli::{CliError, Exit, Face};
 use crate::config::Config;
 use crate::event::{Event, RunState};
 use crate::queue::Queue;
-use crate::report::{count, shell_word};
+use crate::report::count;
 use crate::run::RunRecord;
+use crate::shell::shell_word;
 use crate::worktree::{Aside, Swept, let_go_of_landed, put_aside, sweep};
 
 #[derive(clap::Args, Debug)]
@@ -60,13 +62,13 @@ struct Kept {
 
 impl Kept {
     fn of(aside: &Aside) -> Self {
-        let at = aside.at.display().to_string();
-        let repositories: Vec<String> = aside.repositories.iter().map(|path| path.display().to_string()).collect();
+        let word = |path: &Path| shell_word(path.as_os_str().as_bytes());
         // Git is not sent into it: what a worker configured there would be executed.
-        let fetches = repositories.iter().map(|repository| format!("git fetch {} HEAD", shell_word(repository)));
-        let look = format!("ls -A {}", shell_word(&at));
-        let commands = std::iter::once(look).chain(fetches).chain([format!("rm -rf {}", shell_word(&at))]).collect();
-        Self { at, repositories, commands }
+        let fetches = aside.repositories.iter().map(|repository| format!("git fetch {} HEAD", word(repository)));
+        let (look, remove) = (format!("ls -A {}", word(&aside.at)), format!("rm -rf {}", word(&aside.at)));
+        let commands = std::iter::once(look).chain(fetches).chain([remove]).collect();
+        let repositories = aside.repositories.iter().map(|path| path.display().to_string()).collect();
+        Self { at: aside.at.display().to_string(), repositories, commands }
     }
 
     fn lines(&self) -> String {

@@ -68,7 +68,14 @@ pub(crate) struct Workers {
     #[arg(long, value_name = "N|auto", num_args = 0..=1, require_equals = true, default_missing_value = "auto", help_heading = "Workers")]
     pub(crate) parallel: Option<Parallel>,
     /// The same as --parallel=N
-    #[arg(short = 'j', long, alias = "workers", value_name = "N", conflicts_with = "parallel", help_heading = "Workers")]
+    #[arg(
+        short = 'j',
+        long,
+        alias = "workers",
+        value_name = "N",
+        conflicts_with = "parallel",
+        help_heading = "Workers"
+    )]
     pub(crate) jobs: Option<Parallel>,
 }
 

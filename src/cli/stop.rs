@@ -97,7 +97,10 @@ impl Runner {
                     record.id(),
                     lock.display()
                 ))
-                .hint(format!("`fuser {}` says who has it; Ctrl-C where it runs, or `kill -INT` it", lock.display())));
+                .hint(format!(
+                    "`fuser {}` says who has it; Ctrl-C where it runs, or `kill -TERM` it",
+                    lock.display()
+                )));
             }
             std::thread::sleep(PAUSE);
         }

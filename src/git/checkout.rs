@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::place::SHORT;
 use super::program::Program;
 use super::staged::folders_above;
+use crate::shell::shell_word;
 use crate::store::read_regular;
 
 /// A worktree of the repository, by its two places.
@@ -105,9 +106,10 @@ impl Checkout {
 
     /// How a person calls git on it.
     pub(super) fn command(&self) -> String {
+        let word = |path: &Path| shell_word(path.as_os_str().as_bytes());
         match self.leads {
-            Leads::ByItself => format!("git -C '{}'", self.place.display()),
-            Leads::ByName => format!("git -C '{}' --git-dir='{}'", self.place.display(), self.own.display()),
+            Leads::ByItself => format!("git -C {}", word(&self.place)),
+            Leads::ByName => format!("git -C {} --git-dir={}", word(&self.place), word(&self.own)),
         }
     }
 }

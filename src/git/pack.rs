@@ -38,7 +38,7 @@ impl Pack {
     /// Packs `objects`, each once.
     pub(super) fn of(objects: &[MadeObject]) -> Result<Self, GitError> {
         let count = u32::try_from(objects.len()).expect("a group makes fewer objects than a pack can hold");
-        // Somewhat more than it takes: to grow by the way is to move all of it, again and again.
+        // About what it takes: to grow by the way is to move all of it, again and again.
         let mut pack = Vec::with_capacity(objects.iter().map(|object| object.bytes.len() + 32).sum::<usize>() + 32);
         pack.extend([b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat());
         let mut places = Vec::with_capacity(objects.len());

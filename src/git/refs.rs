@@ -18,7 +18,7 @@ use crate::store::sync_dir;
 const OURS: &str = "refs/wave/";
 /// So many threads let go of refs at a time, at most.
 const HANDS: usize = 8;
-/// For fewer refs than this no thread is worth its start.
+/// So many at least are taken by the thread that asks: for fewer no other is worth its start.
 const A_HANDFUL: usize = 16;
 
 /// A ref of ours that is to be let go.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::QueueError;
 use super::record::{Intent, Record};
 use super::register::Queue;
-use crate::git::{Along, AsLeft, Begun, Checkout, Desk, HeldCheckout, bring_along_command};
+use crate::git::{Along, AsLeft, Begun, Checkout, Desk, GitError, HeldCheckout, bring_along_command};
 use crate::names::{BranchRef, CommitId};
 use crate::store::FileLock;
 
@@ -86,10 +86,7 @@ impl Queue {
             let there = checkouts.iter().find(|checkout| self.name_of(checkout) == one.checkout);
             let still = match (there, &tip) {
                 (Some(checkout), Some(tip)) => self.catch_up(checkout, &one, tip, lock, &mut warnings),
-                _ => {
-                    warnings.extend(self.elsewhere(&one)?);
-                    None
-                }
+                _ => self.elsewhere(&one, &mut warnings),
             };
             records.push(one.followed());
             records.extend(still.map(Record::Behind));
@@ -99,23 +96,34 @@ impl Queue {
     }
 
     /// What people should know of one that is on another branch by now, or on none: what landed may show as undone there too.
-    /// Nothing of one that is gone.
-    fn elsewhere(&self, behind: &Behind) -> Result<Option<String>, QueueError> {
-        let all = self.repo.all_checkouts()?;
-        let Some(checkout) = all.iter().find(|checkout| self.name_of(checkout) == behind.checkout) else {
-            return Ok(None);
+    /// Nothing of one that is gone. It is still to be remembered if it could not be looked at.
+    fn elsewhere(&self, behind: &Behind, warnings: &mut Vec<String>) -> Option<Behind> {
+        let all = match self.repo.all_checkouts() {
+            Ok(all) => all,
+            Err(error) => {
+                warnings.push(error.to_string());
+                return Some(behind.clone());
+            }
         };
+        let checkout = all.iter().find(|checkout| self.name_of(checkout) == behind.checkout)?;
         let Behind { target, old, new, .. } = behind;
-        let branch = target.branch();
-        if !checkout.has_changes()? {
-            return Ok(None);
-        }
-        let what_to_do = if checkout.is_above(new)? {
-            format!("if it shows what landed as undone, run: {}", bring_along_command(checkout, old, new))
-        } else {
-            "some of its changes may undo what landed; look at them before they are committed".to_owned()
+        let what_to_do = match shows_as_undone(checkout, new) {
+            Ok(None) => return None,
+            Ok(Some(true)) => {
+                format!("if it shows what landed as undone, run: {}", bring_along_command(checkout, old, new))
+            }
+            Ok(Some(false)) => {
+                "some of its changes may undo what landed; look at them before they are committed".to_owned()
+            }
+            Err(error) => {
+                warnings.push(said(checkout, old, new, &error));
+                return Some(behind.clone());
+            }
         };
-        Ok(Some(format!("{checkout} was left behind by a landing on {branch}, and has left that since: {what_to_do}")))
+        let branch = target.branch();
+        let left = format!("{checkout} was left behind by a landing on {branch}, and has left that since");
+        warnings.push(format!("{left}: {what_to_do}"));
+        None
     }
 
     /// What is to be remembered after it, if it is still behind.
@@ -184,6 +192,11 @@ impl Queue {
         let own = checkout.own();
         own.strip_prefix(self.repo.common_dir()).unwrap_or(own).to_string_lossy().into_owned()
     }
+}
+
+/// Whether what landed with `new` is all that a checkout's changes undo, as far as that can be told; none if it has no changes.
+fn shows_as_undone(checkout: &Checkout, new: &CommitId) -> Result<Option<bool>, GitError> {
+    if checkout.has_changes()? { checkout.is_above(new).map(Some) } else { Ok(None) }
 }
 
 fn said(checkout: &Checkout, old: &CommitId, new: &CommitId, error: &impl Display) -> String {

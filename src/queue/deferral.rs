@@ -8,6 +8,7 @@ use super::message;
 use crate::event::{Deferral, DeferralReason, Rival};
 use crate::git::{Busy, GitError, Session, in_tree, shown};
 use crate::names::CommitId;
+use crate::shell::shell_word;
 
 /// What all deferrals of an entry share; the rescue ref and its commands come with [`held_by`].
 fn plain(entry: &Entry, reason: DeferralReason, attempts: u32) -> Deferral {
@@ -89,11 +90,11 @@ pub(super) fn held_by(mut deferral: Deferral, entry: &Entry, rescue_ref: &str) -
     if deferral.reason == DeferralReason::Conflict {
         let (target, slug) = (entry.target.branch(), entry.ticket.slug());
         commands.push(format!("git switch -c fix/{slug} {rescue_ref}"));
-        commands.push(format!("git rebase --onto {} {base}", quoted(target)));
+        commands.push(format!("git rebase --onto {} {base}", shell_word(target)));
         commands.push(format!(
             "git wave queue add --ticket {} --onto {} HEAD",
-            quoted(entry.ticket.as_str()),
-            quoted(target)
+            shell_word(entry.ticket.as_str()),
+            shell_word(target)
         ));
     }
     // Last: the candidate made by hand may be only a part of this one, so that nobody but a person can end this.
@@ -108,27 +109,5 @@ fn listed(paths: &[String]) -> String {
         [] => "something".to_owned(),
         [a, b, rest @ ..] if rest.len() > 1 => format!("{a}, {b} or one of {} more", rest.len()),
         few => few.join(", "),
-    }
-}
-
-/// For a POSIX shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./@:+,=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_for_a_shell_stay_one_word() {
-        assert_eq!(quoted("AUTH-1"), "AUTH-1");
-        assert_eq!(quoted("it's $(x)"), r"'it'\''s $(x)'");
-        assert_eq!(quoted("-rf"), "'-rf'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -104,8 +104,9 @@ fn chain(
     let old = session.tip(making.target).map_err(QueueError::from)?.ok_or_else(missing)?;
     let mut ground = Ground { tip: old.clone(), history: vec![old.clone()] };
     let (mut turns, mut steps) = (Vec::new(), Vec::new());
+    let in_turn: Vec<&Candidate> = candidates.iter().filter(|one| !dirty.contains_key(&one.entry.number)).collect();
     std::thread::scope(|scope| {
-        let wholes = Wholes::begin(scope, &session, candidates);
+        let wholes = Wholes::begin(scope, &session, &in_turn);
         for (at, candidate) in candidates.iter().enumerate() {
             if (making.how.give_up)() || session.weight() > HEAVIEST {
                 break;

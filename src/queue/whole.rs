@@ -19,7 +19,7 @@ use crate::names::TreeId;
 
 /// So many are handed over at a time: waking the other thread for each costs as much as a turn.
 const AT_A_TIME: usize = 8;
-/// So many times that are ready at most: each holds all its paths.
+/// So many times that are ready at most: each holds all its paths, and what was read.
 const READY: usize = 2;
 /// The first thread finds out so many ahead of their turns, at most, while it waits for one that takes long.
 const AHEAD: usize = 32;
@@ -56,14 +56,14 @@ impl Whole {
     }
 }
 
-/// What was found out of a candidate, and what was read for it, by its entry's number; none where there was a fault, which is
+/// What was found out of a candidate, and what was read for it and not for one before, by its entry's number; none where there was a fault, which is
 /// for its own turn to meet.
 type Found = (u64, Option<(Whole, Noted)>);
 
 /// Two threads find out, each the next of the candidates that neither has begun with: the second one goes ahead, the first one
 /// helps where it would have to wait.
 pub(super) struct Wholes<'s> {
-    candidates: &'s [Candidate],
+    candidates: &'s [&'s Candidate],
     /// How many have been begun with.
     begun: Arc<AtomicUsize>,
     found: RefCell<HashMap<u64, Option<(Whole, Noted)>>>,
@@ -74,7 +74,7 @@ pub(super) struct Wholes<'s> {
 impl<'s> Wholes<'s> {
     /// Begins with the first of `candidates`. Nothing is found out ahead where one is all there is, where git alone reads, or
     /// where no thread can be started.
-    pub(super) fn begin(scope: &'s Scope<'s, '_>, session: &Session, candidates: &'s [Candidate]) -> Self {
+    pub(super) fn begin(scope: &'s Scope<'s, '_>, session: &Session, candidates: &'s [&'s Candidate]) -> Self {
         let begun = Arc::new(AtomicUsize::new(0));
         let beside = session.beside().filter(|_| candidates.len() > 1);
         let second = beside.and_then(|open| {
@@ -112,7 +112,7 @@ impl<'s> Wholes<'s> {
 }
 
 /// The second thread's work.
-fn go_ahead(session: &Session, candidates: &[Candidate], begun: &AtomicUsize, to: &SyncSender<Vec<Found>>) {
+fn go_ahead(session: &Session, candidates: &[&Candidate], begun: &AtomicUsize, to: &SyncSender<Vec<Found>>) {
     loop {
         let some = next(candidates, begun, AT_A_TIME);
         let found = some.iter().map(|candidate| find_out(session, candidate)).collect();
@@ -123,7 +123,7 @@ fn go_ahead(session: &Session, candidates: &[Candidate], begun: &AtomicUsize, to
 }
 
 /// The next `most` that nobody has begun with, for whoever asks.
-fn next<'c>(candidates: &'c [Candidate], begun: &AtomicUsize, most: usize) -> &'c [Candidate] {
+fn next<'c>(candidates: &'c [&'c Candidate], begun: &AtomicUsize, most: usize) -> &'c [&'c Candidate] {
     let from = begun.fetch_add(most, Ordering::Relaxed).min(candidates.len());
     &candidates[from..candidates.len().min(from + most)]
 }

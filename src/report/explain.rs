@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::deferrals;
 use super::lines;
-use super::style::{Paint, Tone, clean, shell_word};
+use super::style::{Paint, Tone, clean};
 use super::summary::{Look, tone_of};
 use crate::event::{FinalState, Recorded, Report, Roster, TicketReport};
 use crate::names::TicketId;
+use crate::shell::shell_word;
 
 /// The answer.
 #[derive(Clone, Debug, Serialize)]
@@ -111,7 +112,7 @@ fn because(ticket: &TicketReport, waits_for: &[TicketId]) -> String {
 
 fn commands(ticket: &TicketReport) -> Vec<String> {
     let id = ticket.id.as_str();
-    let id = if id.starts_with('-') { format!("-- {}", shell_word(id)) } else { shell_word(id).into_owned() };
+    let id = if id.starts_with('-') { format!("-- {}", shell_word(id)) } else { shell_word(id) };
     let all: &[&str] = match ticket.state {
         FinalState::Failed => &["logs", "retry"],
         FinalState::Running => &["logs -f"],

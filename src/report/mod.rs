@@ -43,6 +43,6 @@ pub use markdown::markdown;
 pub use plain::Plain;
 pub use plan::{plan_dot, plan_mermaid, plan_svg, plan_text};
 pub use status::status;
+pub(crate) use style::count;
 pub use style::{Paint, inert, printable};
-pub(crate) use style::{count, shell_word};
 pub use summary::{Detail, Look, summary, summary_in};

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::shell::treacherous;
+
 /// Whether to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
@@ -49,17 +51,6 @@ impl Paint {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
-}
-
-/// Whether a character may change how others are shown, or is not to be seen at all.
-///
-/// Control characters (C0, C1, DEL), line and paragraph separators, bidirectional controls (Unicode TR 9: CVE-2021-42574
-/// "Trojan Source"), invisible operators and tags, and the byte order mark. The zero-width joiner stays: emoji need it.
-fn treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
 /// `text` on one line, with everything that could steer a terminal shown as its escape: `\u{1b}`.
@@ -139,36 +130,6 @@ pub(crate) fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{plural}")
 }
 
-/// A word of a POSIX shell's command line that means exactly `text`.
-pub(crate) fn shell_word(text: &str) -> Cow<'_, str> {
-    let bare = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(bare) {
-        return Cow::Borrowed(text);
-    }
-    if text.contains(treacherous) {
-        return Cow::Owned(format!("$'{}'", ansi_c(text)));
-    }
-    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
-}
-
-/// The inside of `$'…'` (POSIX 2024, 2.2.4): each byte of an odd character in octal, so that nothing odd is shown.
-fn ansi_c(text: &str) -> String {
-    let mut out = String::new();
-    let mut buffer = [0; 4];
-    for c in text.chars() {
-        match c {
-            '\'' | '\\' => out.extend(['\\', c]),
-            c if treacherous(c) => {
-                for byte in c.encode_utf8(&mut buffer).bytes() {
-                    let _ = write!(out, "\\{byte:03o}");
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,14 +154,6 @@ mod tests {
         assert_eq!(fit("short", 5), "short");
         assert_eq!(fit("short", 0), "");
         assert_eq!(fit("short", 1), "…");
-    }
-
-    #[test]
-    fn shell_words_mean_what_they_say() {
-        assert_eq!(shell_word("AUTH-001"), "AUTH-001");
-        assert_eq!(shell_word("it's; rm -rf $HOME"), r"'it'\''s; rm -rf $HOME'");
-        assert_eq!(shell_word(""), "''");
-        assert_eq!(shell_word("a\x1b'b\u{202e}"), r"$'a\033\'b\342\200\256'");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Plain text without colour; the ids in it are not cleaned yet, because each format has its own dangers.
 
 use super::duration::duration;
-use super::style::{count, shell_word};
+use super::style::count;
 use crate::event::{FinalState, Report, RunState, TicketReport};
+use crate::shell::shell_word;
 
 /// `9 of 12 landed on main in 4m 10s; 1 deferred, 1 failed, 1 skipped`
 pub(crate) fn verdict(report: &Report) -> String {
@@ -111,7 +112,7 @@ fn ids(report: &Report, state: FinalState) -> Vec<&str> {
 /// A command line with at most eight ids; `--` where one could be read as a flag.
 fn with_ids(command: &str, ids: &[&str]) -> String {
     let guard = if ids.iter().any(|id| id.starts_with('-')) { " --" } else { "" };
-    let words: Vec<_> = ids.iter().take(8).map(|id| shell_word(id)).collect();
+    let words: Vec<_> = ids.iter().take(8).map(shell_word).collect();
     format!("{command}{guard} {}", words.join(" "))
 }
 

@@ -27,12 +27,15 @@ impl Dispatcher {
     }
 
     fn signalled(&mut self, signal: Signal) -> Result<(), RecordError> {
+        let before = self.signals;
         match self.signals.count(signal) {
             SignalCount::None | SignalCount::Once(_) => {
                 self.stop(signal.word(), Stop::Gently)?;
                 self.wait_no_longer();
                 Ok(())
             }
+            // `stop --now` goes on asking where only one kind of signal is heard.
+            now @ SignalCount::Twice(_) if now == before => Ok(()),
             SignalCount::Twice(_) => {
                 self.give_up.store(true, Ordering::Relaxed);
                 end_gits_in_slots();

@@ -204,3 +204,29 @@ fn a_checkout_that_could_not_be_looked_at_is_still_behind() {
         assert_eq!((repo.read("f").as_str(), repo.path("y").exists()), ("2\n", lands_again));
     }
 }
+
+#[test]
+fn one_that_cannot_be_looked_at_silences_no_other() {
+    let repo = TestRepo::of(Kind::Ordinary);
+    repo.write("f", "1\n");
+    repo.commit("base");
+    // With an apostrophe: the command that is told has to work there too.
+    repo.shell("git worktree add -q -f \"../it's\" main && touch -d '1 minute ago' . f \"../it's\" \"../it's/f\"");
+    let head = repo.candidate(&repo.tip(), "theirs", &[("f", Some("2\n"))]);
+    repo.wave(&["queue", "add", "--ticket", "T", "--onto", "main", &head]).exits(0);
+    repo.shell("touch .git/index.lock \".git/worktrees/it's/index.lock\"");
+    let said = repo.wave(&["queue", "process"]).exits(0).stderr;
+    let command = said.lines().find(|line| line.contains("it'")).and_then(|line| line.split_once("run: ")).unwrap().1;
+    repo.shell("rm .git/index.lock \".git/worktrees/it's/index.lock\"; cd \"../it's\" && git switch -q --detach");
+    repo.shell("cp \".git/worktrees/it's/index\" ../index; echo junk >\".git/worktrees/it's/index\"");
+    repo.write("f", "mine\n");
+    let said = repo.wave(&["queue", "process"]).exits(0).stderr;
+    assert!(said.contains("somebody has been at work there since"), "the other is told: {said}");
+    assert!(said.contains("index file smaller") && said.contains("run: git -C '"), "with what to do: {said}");
+    repo.shell("cp ../index \".git/worktrees/it's/index\"");
+    let said = repo.wave(&["queue", "process"]).exits(0).stderr;
+    assert!(said.contains("has left that since"), "it was remembered: {said}");
+    repo.shell(&format!("git -C \"../it's\" update-index -q --refresh; {command}"));
+    assert_eq!(repo.shell("cat \"../it's/f\""), "2");
+    assert_eq!(repo.wave(&["queue", "process"]).exits(0).stderr, "", "each is told once");
+}

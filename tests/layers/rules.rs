@@ -6,7 +6,7 @@ use crate::source::{CodePath, Place, Source, is_identifier};
 
 /// The layers, lowest first; a room may name only rooms of its own layer and below.
 pub(crate) const MAP: &[&[&str]] = &[
-    &["names", "plan", "schedule", "policy", "event"],
+    &["names", "plan", "schedule", "shell", "policy", "event"],
     &["git", "store", "process"],
     &["backlog", "queue", "worktree"],
     &["run"],

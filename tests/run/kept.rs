@@ -51,6 +51,9 @@ fn a_repository_that_a_worker_makes_is_put_aside_and_told() {
         let second = aside.join("slot-1.2/vendor").display().to_string();
         assert_eq!(told["aside"][1]["repositories"][0].as_str(), Some(second.as_str()), "{kind:?}: {told}");
         assert!(aside.join("slot-1.3/deep/pkg/of-work").exists(), "{kind:?}: clean removes none");
+        let commands = told["aside"][1]["commands"].as_array().unwrap();
+        let odd = commands.iter().filter_map(Value::as_str).find(|command| command.contains("slot-1.2/x")).unwrap();
+        assert!(odd.starts_with("git fetch $'/") && odd.ends_with(r"/slot-1.2/x\377' HEAD"), "{kind:?}: {odd}");
         for kept in told["aside"].as_array().unwrap() {
             repo.shell(kept["commands"].as_array().unwrap().last().unwrap().as_str().unwrap());
         }
