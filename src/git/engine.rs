@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::differences::{Differences, Item};
 use super::history::{is_ancestor_in, merge_bases_in};
 use super::noted::Noted;
+use super::objects::Made;
 use super::plumbing::Plumbing;
 use super::program::Program;
 use super::refs::tip_in;
@@ -52,24 +53,24 @@ impl Session {
         let (folder, staging) = (self.folder.clone(), self.staging.clone());
         matches!(self.by, By::Library(_)).then_some(move || {
             let beside = Self::open(&folder, &staging)?;
-            beside.library().inspect(|library| library.made.note_reads());
+            beside.made().inspect(|made| made.note_reads());
             Ok(beside)
         })
     }
 
     /// What this one, which was opened beside another, has read since this was asked last.
     pub(crate) fn take_noted(&self) -> Noted {
-        self.library().map(|library| library.made.take_noted()).unwrap_or_default()
+        self.made().map(Made::take_noted).unwrap_or_default()
     }
 
     /// Has what the one beside it noted at hand, instead of what was there before.
     pub(crate) fn know(&self, noted: Noted) {
-        self.library().inspect(|library| library.made.know(noted));
+        self.made().inspect(|made| made.know(noted));
     }
 
-    fn library(&self) -> Option<&Library> {
+    fn made(&self) -> Option<&Made> {
         match &self.by {
-            By::Library(library) => Some(library),
+            By::Library(library) => Some(&library.made),
             By::Program(_) => None,
         }
     }

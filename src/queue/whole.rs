@@ -56,8 +56,8 @@ impl Whole {
     }
 }
 
-/// What was found out of a candidate, and what was read for it and not for one before, by its entry's number; none where there was a fault, which is
-/// for its own turn to meet.
+/// What was found out of a candidate, and what was read for it and not for one before, by its entry's number; none where there
+/// was a fault, which is for its own turn to meet.
 type Found = (u64, Option<(Whole, Noted)>);
 
 /// Two threads find out, each the next of the candidates that neither has begun with: the second one goes ahead, the first one
