@@ -6,6 +6,8 @@ mod common;
 mod hidden;
 #[path = "slots/leftovers.rs"]
 mod leftovers;
+#[path = "slots/together.rs"]
+mod together;
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

@@ -70,6 +70,31 @@ fn runs_on_two_targets_work_side_by_side_and_share_no_slot() {
     repo.fsck();
 }
 
+#[test]
+fn two_repositories_may_have_their_worktrees_in_one_folder() {
+    let (one, other) = (TestRepo::new(), TestRepo::new());
+    let (at, mut runs) = (one.home().join("worktrees"), Vec::new());
+    let at_work = [(&one, "at-one"), (&other, "at-other")].map(|(repo, name)| {
+        backlog(repo, "t.json", &[("A", &patient(name))]);
+        let mut run = repo.wave_command(repo.root(), &["run", "../t.json"]);
+        runs.push(run.env("GIT_WAVE_WORKTREES", &at).stdout(Stdio::null()).spawn().unwrap());
+        marker(&repo.home().join(name))
+    });
+    for (place, repo) in at_work.iter().zip([&one, &other]) {
+        let place = place.split(' ').nth(2).unwrap();
+        assert!(std::path::Path::new(place).starts_with(&at), "{place}");
+        let mut doctor = repo.wave_command(repo.root(), &["doctor"]);
+        let told = doctor.env("GIT_WAVE_WORKTREES", &at).output().unwrap().stdout;
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert!(told.contains(place.rsplit_once('/').unwrap().0), "{place} is not in {told}");
+        std::fs::write(repo.home().join("go"), "").unwrap();
+    }
+    runs.iter_mut().for_each(|run| assert_eq!(run.wait().unwrap().code(), Some(0)));
+    assert_eq!(one.git(&["ls-tree", "--name-only", "main"]), "README\nat-one");
+    assert_eq!(other.git(&["ls-tree", "--name-only", "main"]), "README\nat-other");
+    assert_eq!(std::fs::read_dir(&at).unwrap().count(), 0);
+}
+
 /// What a person does meanwhile: commits on the very branch, amends and rebases another, fetches, packs and collects.
 const PERSON: &str = r#"
 cd "$1"; n=0

@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::{CliError, Exit, Face};
 use crate::config::Config;
 use crate::event::{Event, RunState};
+use crate::git::Repository;
 use crate::queue::Queue;
 use crate::report::count;
 use crate::run::RunRecord;
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open_after_workers(face)?;
-    let at = worktrees_at(&context.config, &context);
+    let at = worktrees_at(&context.config, &context.repo);
     // A hold that no entry came to must not count as one: it is not going to last.
     let queue = Queue::open(&context.repo)?;
     queue.sweep()?;
@@ -48,8 +49,8 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-pub(crate) fn worktrees_at(config: &Config, context: &Context) -> Option<PathBuf> {
-    config.value::<PathBuf>("worktree.at").map(|path| context.repo.root().join(path))
+pub(crate) fn worktrees_at(config: &Config, repo: &Repository) -> Option<PathBuf> {
+    config.value::<PathBuf>("worktree.at").map(|path| repo.root().join(path))
 }
 
 /// What was put aside and stays, with what to do about it.

@@ -211,7 +211,7 @@ fn settings(args: &Args, context: &Context, recommended: Option<usize>) -> Resul
         max_attempts: args.max_attempts.or_else(|| config.value("run.max_attempts")).unwrap_or(defaults.max_attempts),
         timeout_s: args.timeout.or_else(|| config.seconds("run.timeout")).or(defaults.timeout_s),
         grace_s: args.grace.or_else(|| config.seconds("run.grace")).unwrap_or(defaults.grace_s),
-        worktrees_at: super::clean::worktrees_at(config, context),
+        worktrees_at: super::clean::worktrees_at(config, &context.repo),
         port_base: config.value("worktree.port_base").unwrap_or(defaults.port_base),
         isolation: defaults.isolation,
         target: defaults.target,

@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of backlog formats or of how a run is shown.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::event::{Event, Fold, LimitedBy, Workers};
@@ -94,7 +93,7 @@ pub fn preview(repo: &Repository, plan: &Plan, settings: &Settings) -> Workers {
     }
     match settings.parallel {
         Parallel::Auto => {
-            let machine = machine::measure(&worktrees_folder(repo, settings));
+            let machine = machine::measure(&crate::worktree::folder_of(repo, settings.worktrees_at.as_deref()));
             let width = plan.width().max(1);
             let demand = Demand { cap: settings.cap, worktree_bytes: worktree_bytes(repo), ..Demand::of_width(width) };
             auto(&machine, &demand)
@@ -211,10 +210,6 @@ fn schedule_word(settings: &Settings) -> &'static str {
         Order::Stream if settings.mode != Mode::SemiAuto => "stream",
         _ => "waves",
     }
-}
-
-fn worktrees_folder(repo: &Repository, settings: &Settings) -> PathBuf {
-    settings.worktrees_at.clone().unwrap_or_else(|| crate::worktree::default_folder(repo))
 }
 
 /// What one checkout takes on disk, roughly: the files the index names, by their sizes there.

@@ -59,15 +59,35 @@ impl FileLock {
 
     /// Takes the lock, waiting as long as it takes: only for locks that are held for one append.
     pub fn block(path: &Path) -> Result<Self, StoreError> {
+        Self::wait_for(path, fs2::FileExt::lock_exclusive)
+    }
+
+    fn wait_for(path: &Path, lock: fn(&File) -> std::io::Result<()>) -> Result<Self, StoreError> {
         for _ in 0..TRIES {
             let file = open(path)?;
-            fs2::FileExt::lock_exclusive(&file).map_err(StoreError::io(path))?;
+            lock(&file).map_err(StoreError::io(path))?;
             let lock = Self { file, path: path.to_owned() };
             if lock.is_in_place() {
                 return Ok(lock);
             }
         }
         Err(StoreError::Removed { path: path.to_owned() })
+    }
+
+    /// Takes the lock together with whoever else takes it so, waiting for the one who has it alone: only for locks that
+    /// are held alone for a moment.
+    pub fn join(path: &Path) -> Result<Self, StoreError> {
+        Self::wait_for(path, fs2::FileExt::lock_shared)
+    }
+
+    /// Lets go of a lock that was held together. Whoever is the last one does `last`, alone: one who comes meanwhile waits.
+    pub fn leave(&self, last: impl FnOnce()) {
+        let _ = fs2::FileExt::unlock(&self.file);
+        // Let go of first: of two who leave at once, the second finds nobody, or the first one at it.
+        if fs2::FileExt::try_lock_exclusive(&self.file).is_ok() {
+            last();
+            let _ = fs2::FileExt::unlock(&self.file);
+        }
     }
 
     /// Whether the file we hold is still the one at its path. If somebody removed it, another may hold a new one.

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Result};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Removes a folder also where something in it may not be written: a module cache makes such, and so may a worker. What is
+/// Removes a folder, or a file, also where something in it may not be written: a module cache makes such, and so may a worker. What is
 /// gone is gone: another may be removing the same.
 pub(crate) fn remove_all(folder: &Path) -> Result<()> {
     let removed = match fs::remove_dir_all(folder) {
@@ -15,6 +15,7 @@ pub(crate) fn remove_all(folder: &Path) -> Result<()> {
             open_up(folder);
             fs::remove_dir_all(folder)
         }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => fs::remove_file(folder),
         other => other,
     };
     removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })

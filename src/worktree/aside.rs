@@ -24,7 +24,7 @@ pub struct Aside {
 
 /// What stands aside of worktrees in `at`, or beside the repository, and of their submodules; in order.
 pub fn put_aside(repo: &Repository, at: Option<&Path>) -> Result<Vec<Aside>, SlotError> {
-    let folder = at.map_or_else(|| Layout::default_folder(repo), Path::to_owned);
+    let folder = Layout::folder_of(repo, at);
     let mut found = Vec::new();
     for place in [folder.join(ASIDE), state_folder(repo.common_dir())?.join(ASIDE)] {
         for at in folders_in(&place) {

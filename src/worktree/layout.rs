@@ -9,34 +9,43 @@ use std::path::{Path, PathBuf};
 
 use super::SlotError;
 use crate::git::{Repository, Unshared, end_their_worktrees};
-use crate::names::{CommitId, SlotId};
-use crate::store::{FileLock, StoreError, move_whole, private_dir, state_dir, state_folder};
+use crate::names::{CommitId, SlotId, slug_of};
+use crate::store::{FileLock, StoreError, move_whole, private_dir, remove_all, state_dir, state_folder};
 
+/// In the folder of slots: worktrees that are being deleted.
+const TRASH: &str = "trash";
 /// In the folder of slots: the temporary folders of confined workers.
-pub(super) const TEMPORARY: &str = "tmp";
+const TEMPORARY: &str = "tmp";
 /// In the folder of slots, and in our state: what was put aside.
 pub(super) const ASIDE: &str = "aside";
 
-/// The folders of one repository's slots.
-#[derive(Clone, Debug)]
+/// The folders of one repository's slots, in use.
+#[derive(Debug)]
 pub(super) struct Layout {
     /// Holds the worktrees and the trash; canonical.
     pub(super) folder: PathBuf,
     /// Holds locks and notes, in the repository.
     state: PathBuf,
+    /// Held by all who use the folder: what is shared in it is taken away by the last one, from under nobody.
+    used: FileLock,
 }
 
 impl Layout {
-    /// `<repo>.wave`, beside the repository.
-    pub(super) fn default_folder(repo: &Repository) -> PathBuf {
-        let mut name: OsString = repo.root().as_os_str().to_owned();
-        name.push(".wave");
-        PathBuf::from(name)
+    /// `<repo>.wave`, beside the repository. In a place that was configured, one that is named for the repository's path:
+    /// other repositories may have the same place.
+    pub(super) fn folder_of(repo: &Repository, at: Option<&Path>) -> PathBuf {
+        let Some(at) = at else {
+            let mut name: OsString = repo.root().as_os_str().to_owned();
+            name.push(".wave");
+            return PathBuf::from(name);
+        };
+        // In quotes a path that is no UTF-8 has its own name too.
+        at.join(slug_of(&format!("{:?}", repo.root())))
     }
 
     /// The layout with worktrees in `at`, or beside the repository; makes the folders.
     pub(super) fn open(repo: &Repository, at: Option<&Path>) -> Result<Self, SlotError> {
-        let folder = at.map_or_else(|| Self::default_folder(repo), Path::to_owned);
+        let folder = Self::folder_of(repo, at);
         for path in [folder.as_path(), repo.common_dir()] {
             // A worktree and its repository name each other in files of one line.
             if path.as_os_str().as_encoded_bytes().contains(&b'\n') {
@@ -46,12 +55,24 @@ impl Layout {
                 });
             }
         }
+        let state = state_folder(repo.common_dir())?.join("slots");
+        state_dir(&state)?;
+        let used = FileLock::join(&state.join("folder.lock"))?;
         refuse_symlink(&folder)?;
         private_dir(&folder)?;
         let folder = fs::canonicalize(&folder).map_err(SlotError::io(&folder))?;
-        let state = state_folder(repo.common_dir())?.join("slots");
-        state_dir(&state)?;
-        Ok(Self { folder, state })
+        Ok(Self { folder, state, used })
+    }
+
+    /// No longer uses the folder. The last one who does takes away what is empty of it.
+    pub(super) fn leave(&self) {
+        self.used.leave(|| {
+            // They fail while something is in there, which is what is wanted.
+            for shared in [TRASH, TEMPORARY, ASIDE] {
+                let _ = fs::remove_dir(self.folder.join(shared));
+            }
+            let _ = fs::remove_dir(&self.folder);
+        });
     }
 
     /// The temporary folder of a confined worker. Outside the repository: what looks for one above itself finds none.
@@ -60,7 +81,17 @@ impl Layout {
     }
 
     pub(super) fn trash(&self) -> PathBuf {
-        self.folder.join("trash")
+        self.folder.join(TRASH)
+    }
+
+    /// Deletes what is in the trash, also others'; the folder stays for those who are putting something in.
+    pub(super) fn empty_trash(&self) -> Result<(), SlotError> {
+        let trash = self.trash();
+        let entries = match fs::read_dir(&trash) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(SlotError::io(&trash))?,
+        };
+        entries.into_iter().try_for_each(|entry| delete(&entry.map_err(SlotError::io(&trash))?.path()))
     }
 
     /// Takes the slot's lock, if no run holds it.
@@ -164,6 +195,11 @@ impl Layout {
         }
         Err(SlotError::InTheWay { path: repo.common_dir().join("worktrees"), what: "full of others' slots" })
     }
+}
+
+/// Deletes a folder and everything in it.
+pub(super) fn delete(folder: &Path) -> Result<(), SlotError> {
+    remove_all(folder).map_err(SlotError::io(folder))
 }
 
 /// What is in a slot, besides what its base has.

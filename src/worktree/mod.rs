@@ -20,8 +20,8 @@ pub use rescue::{RESCUE, Rescued, let_go_of_landed};
 pub use slots::{Keep, Slots};
 pub use sweep::{Swept, sweep};
 
-/// Where a repository's worktrees go unless configured: `<repository>.wave`, beside it.
+/// Where a repository's worktrees go: `<repository>.wave`, beside it, or a folder of its own in `at`.
 #[must_use]
-pub fn default_folder(repo: &crate::git::Repository) -> std::path::PathBuf {
-    layout::Layout::default_folder(repo)
+pub fn folder_of(repo: &crate::git::Repository, at: Option<&std::path::Path>) -> std::path::PathBuf {
+    layout::Layout::folder_of(repo, at)
 }

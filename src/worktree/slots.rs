@@ -3,16 +3,15 @@
 //! Knows nothing of tickets. Blocking; its methods may be called from several threads at once, one thread a slot.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::layout::{Layout, TEMPORARY, Work, refuse_symlink};
+use super::layout::{Layout, Work, delete, refuse_symlink};
 use super::rescue::rescue;
 use super::{SlotError, include};
 use crate::git::{LeftOut, Repository, Unshared};
 use crate::names::{CommitId, SlotId};
-use crate::store::{FileLock, private_dir, remove_all};
+use crate::store::{FileLock, private_dir};
 
 /// Numbers beyond this are not tried.
 const HIGHEST: u32 = 4096;
@@ -269,12 +268,10 @@ impl Slots {
                 self.warn(format!("{} was left: {error}", self.path(slot).display()));
             }
         }
-        if let Err(error) = delete(&trash) {
+        if let Err(error) = self.layout.empty_trash() {
             self.warn(error.to_string());
         }
-        // They fail while something is in there, which is what is wanted.
-        let _ = fs::remove_dir(self.layout.folder.join(TEMPORARY));
-        let _ = fs::remove_dir(&self.layout.folder);
+        self.layout.leave();
         self.take_warnings()
     }
 
@@ -289,9 +286,4 @@ impl Slots {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Deletes a folder and everything in it.
-pub(super) fn delete(folder: &Path) -> Result<(), SlotError> {
-    remove_all(folder).map_err(SlotError::io(folder))
 }

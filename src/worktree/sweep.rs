@@ -5,9 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
-use super::layout::{ASIDE, Layout, TEMPORARY, Work, slot_of};
+use super::layout::{Layout, Work, delete, slot_of};
 use super::rescue::{Rescued, rescue};
-use super::slots::delete;
 use crate::git::Repository;
 
 /// What a sweep did with one worktree.
@@ -48,11 +47,8 @@ pub fn sweep(repo: &Repository, at: Option<&Path>) -> Result<Vec<Swept>, SlotErr
             swept.push(sweep_one(repo, &layout, &name, at)?);
         }
     }
-    delete(&layout.trash())?;
-    let _ = std::fs::remove_dir(layout.folder.join(TEMPORARY));
-    let _ = std::fs::remove_dir(layout.folder.join(ASIDE));
-    // It stays while something is in it.
-    let _ = std::fs::remove_dir(&layout.folder);
+    layout.empty_trash()?;
+    layout.leave();
     Ok(swept)
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Check;
 use crate::cli::CliError;
+use crate::cli::clean::worktrees_at;
 use crate::config::Config;
 use crate::git::{Engine, Repository};
 use crate::store::{FileSystem, Probe, Reach, probe, state_folder};
@@ -90,7 +91,9 @@ fn judge_state(found: Probe) -> Check {
 }
 
 fn worktrees(repo: &Repository) -> Check {
-    let folder = crate::worktree::default_folder(repo);
+    // What is wrong with the configuration has a line of its own.
+    let at = Config::load(repo.checkout()).ok().and_then(|config| worktrees_at(&config, repo));
+    let folder = crate::worktree::folder_of(repo, at.as_deref());
     let place = folder.ancestors().find(|path| path.exists()).unwrap_or(repo.root());
     match rustix::fs::access(place, rustix::fs::Access::WRITE_OK) {
         Ok(()) => Check::ok("worktrees", format!("will be in {}{}", folder.display(), on(place))),
