@@ -10,6 +10,8 @@ mod days;
 mod full;
 #[path = "faults/numbers.rs"]
 mod numbers;
+#[path = "faults/packs.rs"]
+mod packs;
 #[path = "faults/rot.rs"]
 mod rot;
 

@@ -5,9 +5,10 @@
 
 use std::io::Read;
 
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::{ObjectType, Oid};
 use sha1::{Digest, Sha1};
 
+use super::descriptors::is_absent;
 use super::differences::Item;
 use super::engine::{By, Session};
 use super::objects::Reader;
@@ -73,7 +74,7 @@ fn flaw_of(reader: &Reader<'_>, id: Oid) -> Result<Option<Flaw>, GitError> {
         Ok(object) if object.kind() == ObjectType::Blob => Ok(None),
         Ok(_) => Ok(Some(Flaw::Missing)),
         Err(error) => match reader.odb.read_header(id) {
-            Err(absent) if absent.code() == ErrorCode::NotFound => Ok(Some(Flaw::Missing)),
+            Err(absent) if is_absent(&absent) => Ok(Some(Flaw::Missing)),
             _ => damaged(error).map(Some),
         },
     }

@@ -2,8 +2,7 @@
 //!
 //! Writes nothing and knows no refs.
 
-use git2::ErrorCode;
-
+use super::descriptors::is_no_base;
 use super::plumbing::Plumbing;
 use super::{GitError, Repository, oid};
 use crate::names::{CommitId, TreeId};
@@ -146,7 +145,7 @@ pub(super) fn merge_bases_in(
     let commits: Vec<git2::Oid> = std::iter::once(a).chain(others).map(oid).collect::<Result<_, _>>()?;
     match repo.merge_bases_many(&commits) {
         Ok(bases) => Ok(bases.iter().map(|base| CommitId::new(base.to_string())).collect()),
-        Err(error) if error.code() == ErrorCode::NotFound => Ok(Vec::new()),
+        Err(error) if is_no_base(&error) => Ok(Vec::new()),
         Err(error) => {
             let with: Vec<&str> = others.iter().map(CommitId::short).collect();
             Err(GitError::during(format!("finding the merge base of {} and {}", a.short(), with.join(", ")))(error))

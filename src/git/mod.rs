@@ -12,6 +12,7 @@ mod checkouts;
 mod commit;
 mod complete;
 mod conversion;
+mod descriptors;
 mod differences;
 mod durable;
 mod emptied;

@@ -10,6 +10,7 @@ use std::thread::{Builder, ScopedJoinHandle};
 
 use git2::ErrorCode;
 
+use super::descriptors::is_absent;
 use super::durable::{durably, sync_objects};
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId};
@@ -60,7 +61,7 @@ impl Repository {
         let object = match repo.revparse_single(rev) {
             Ok(object) => object,
             Err(error)
-                if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous) =>
+                if is_absent(&error) || matches!(error.code(), ErrorCode::InvalidSpec | ErrorCode::Ambiguous) =>
             {
                 return Err(GitError::NoSuchRevision { rev: rev.to_owned() });
             }

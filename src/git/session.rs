@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use git2::{ObjectType, Oid};
 
 use super::ahead::Asked;
+use super::descriptors::is_absent;
 use super::differences::{self, Differences, Item};
 use super::objects::{Made, Reader};
 use super::pack::Pack;
@@ -88,7 +89,7 @@ impl Library {
         let id = Oid::from_bytes(item.id.as_bytes()).map_err(during())?;
         let object = match self.repo.find_object(id, None) {
             Ok(object) => object,
-            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(during()(error)),
         };
         Ok(object.as_blob().map(|blob| blob.content().to_vec()))

@@ -18,6 +18,7 @@ use std::path::Path;
 use git2::{DiffOptions, Oid};
 
 use super::conversion::Conversion;
+use super::descriptors::is_no_base;
 use super::flags::is_skipped;
 use super::left_out::LeftOut;
 use super::place::{Head, Place};
@@ -199,7 +200,7 @@ fn grafted(repo: &git2::Repository, base: &CommitId, head: Oid) -> Result<Oid, G
     let during = || GitError::during(format!("putting {head} on {}", base.short()));
     let given = oid(base)?;
     match repo.merge_base(given, head) {
-        Err(error) if error.code() == git2::ErrorCode::NotFound => {}
+        Err(error) if is_no_base(&error) => {}
         Err(error) => return Err(during()(error)),
         Ok(_) => return Ok(head),
     }
@@ -223,7 +224,7 @@ fn made(
     let given = oid(base)?;
     let start = match repo.merge_base(given, head) {
         Ok(start) => start,
-        Err(error) if error.code() == git2::ErrorCode::NotFound => given,
+        Err(error) if is_no_base(&error) => given,
         Err(error) => return Err(during()(error)),
     };
     if start == head {
