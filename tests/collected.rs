@@ -214,7 +214,7 @@ fn a_prune_in_the_middle_of_a_landing_takes_nothing_of_it() {
         let driver = format!(
             "#!/bin/sh\nunset $(env | sed -n 's/^\\(GIT_[A-Z_]*\\)=.*/\\1/p')\ncd '{0}' || exit 1\n\
              git prune --expire=now && touch ../pruned\ncd - >/dev/null\n\
-             git merge-file -q \"$1\" \"$2\" \"$3\"\n",
+             echo merging f; git merge-file -q \"$1\" \"$2\" \"$3\"\n",
             repo.root().display()
         );
         let script = repo.home().join("pruner");

@@ -101,9 +101,10 @@ impl Session {
             return Ok(Merged::Clean { tree, by: LandedBy::Overlay, bases });
         }
         let told = self.told(base, &bases).cloned();
-        let asked = self.ask(&Question { base: told, ours: ours.clone(), theirs: theirs.clone() })?;
+        let question = Question { base: told, ours: ours.clone(), theirs: theirs.clone() };
+        let asked = self.ask(&question)?;
         let next = foresee();
-        let answer = merge_tree::answer(asked)?;
+        let answer = merge_tree::answer(asked, &question)?;
         if let Answer::Clean(tree) = &answer {
             if let Some(next) = next.filter(|_| self.tree_of(ours).is_ok_and(|ours| ours != *tree)) {
                 self.ask_ahead(next, tree);

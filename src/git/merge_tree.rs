@@ -75,19 +75,22 @@ pub(super) fn ask(git: &mut Program, question: &Question) -> Result<Running, Git
 }
 
 /// What came of it.
-pub(super) fn answer(git: Running) -> Result<Answer, GitError> {
+pub(super) fn answer(git: Running, question: &Question) -> Result<Answer, GitError> {
     let output = git.end(&[0, 1])?;
-    let clean = output.status.success();
-    parse(&output.stdout, clean).ok_or_else(|| GitError::Answer {
+    let (clean, length) = (output.status.success(), question.ours.as_str().len());
+    parse(&output.stdout, length, clean).ok_or_else(|| GitError::Answer {
         command: "merge-tree".to_owned(),
         detail: String::from_utf8_lossy(&output.stdout).chars().take(200).collect(),
     })
 }
 
-/// `<tree>\0`, then for a conflict `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and [`told`].
-fn parse(bytes: &[u8], clean: bool) -> Option<Answer> {
+/// `<tree>\0`, an id of that `length`, then for a conflict `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and [`told`]. A
+/// merge driver has the same stdout: what it printed stands before that.
+fn parse(bytes: &[u8], length: usize, clean: bool) -> Option<Answer> {
     let mut fields = bytes.split(|byte| *byte == 0);
-    let tree = std::str::from_utf8(fields.next()?).ok().filter(|id| Id::from_hex(id).is_some())?;
+    let first = fields.next()?;
+    let tree = std::str::from_utf8(&first[first.len().checked_sub(length)?..]).ok()?;
+    let tree = Id::from_hex(tree).map(|_| tree)?;
     if clean {
         return Some(Answer::Clean(TreeId::new(tree)));
     }
@@ -132,7 +135,9 @@ mod tests {
         let text = format!(
             "{ID}\0100644 {ID} 1\ta b\n\u{1F980}\0100755 {ID} 3\ta b\n\u{1F980}\0\x001\0a\0Auto-merging\0x\n\0"
         );
-        let Some(Answer::Conflict(conflict)) = parse(text.as_bytes(), false) else { panic!("not a conflict") };
+        let Some(Answer::Conflict(conflict)) = parse(text.as_bytes(), ID.len(), false) else {
+            panic!("not a conflict")
+        };
         assert_eq!(conflict.staged.iter().map(|one| one.stage).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(conflict.paths, ["a b\n\u{1F980}".as_bytes()]);
     }
@@ -142,7 +147,9 @@ mod tests {
         let text = format!(
             "{ID}\0\x001\0x\0Auto-merging\0Auto-merging x\n\x002\0new/f\0old/f\0CONFLICT (file in way of directory rename)\0...\0"
         );
-        let Some(Answer::Conflict(conflict)) = parse(text.as_bytes(), false) else { panic!("not a conflict") };
+        let Some(Answer::Conflict(conflict)) = parse(text.as_bytes(), ID.len(), false) else {
+            panic!("not a conflict")
+        };
         assert_eq!((conflict.staged.len(), conflict.paths), (0, vec![b"new/f".to_vec(), b"old/f".to_vec()]));
     }
 
@@ -160,10 +167,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_merge_driver_printed_is_no_part_of_the_answer() {
+        let text = format!("merging f\n0 conflicts{ID}\0");
+        assert_eq!(parse(text.as_bytes(), ID.len(), true), Some(Answer::Clean(TreeId::new(ID))));
+    }
+
+    #[test]
     fn an_answer_of_another_shape_is_neither_clean_nor_a_conflict() {
-        assert_eq!(parse(b"", true), None);
-        assert_eq!(parse(b"usage: git merge-tree", true), None);
-        assert_eq!(parse(format!("{ID}\0").as_bytes(), false), None);
-        assert_eq!(parse(format!("{ID}\0").as_bytes(), true), Some(Answer::Clean(TreeId::new(ID))));
+        assert_eq!(parse(b"", ID.len(), true), None);
+        assert_eq!(parse(b"usage: git merge-tree [--write-tree] [<options>] <branch1>", ID.len(), true), None);
+        assert_eq!(parse(format!("{ID}\0").as_bytes(), ID.len(), false), None);
+        assert_eq!(parse(format!("{ID}\0").as_bytes(), ID.len(), true), Some(Answer::Clean(TreeId::new(ID))));
     }
 }

@@ -11,8 +11,8 @@ use crate::process::{can_supervise, means};
 use crate::run::measure;
 use crate::schedule::{Demand, Machine};
 
-/// The oldest git that is enough: `merge-tree --write-tree --merge-base` is there since 2.40.
-const GIT: (u32, u32) = (2, 40);
+/// The oldest git that is enough: `--attr-source` is there since 2.41.
+const GIT: (u32, u32) = (2, 41);
 /// A run of `auto` opens about so many descriptors.
 const DESCRIPTORS: u64 = Demand::DESCRIPTORS_PER_WORKER * (Demand::CAP as u64 + 2);
 /// Less than this, and builds that fork are refused before they begin.
@@ -30,7 +30,7 @@ pub(super) fn checks(place: &Path, checkout: u64) -> Vec<Check> {
 }
 
 fn git() -> Check {
-    let hint = "install git 2.40 or later";
+    let hint = "install git 2.41 or later";
     match program_version() {
         Ok(version) if version.at_least(GIT.0, GIT.1) => {
             Check::ok("git", format!("{}, with libgit2 {} built in", version.text, library_version()))
