@@ -167,7 +167,7 @@ impl Session {
     }
 
     /// Whether a commit can be read here.
-    pub(crate) fn knows(&self, id: &CommitId) -> bool {
+    pub(crate) fn knows(&self, id: &CommitId) -> Result<bool, GitError> {
         match &self.by {
             By::Library(library) => library.has(id),
             By::Program(git) => git.has(id),

@@ -185,6 +185,11 @@ impl GitError {
         }
     }
 
+    /// For one who asked whether something is there: no, unless it tells of the machine.
+    pub(super) fn or_no(self) -> Result<bool, Self> {
+        if self.is_transient() || self.is_machines() { Err(self) } else { Ok(false) }
+    }
+
     /// Whether it tells of a git that somebody ended.
     pub(crate) fn names_ended_git(&self) -> bool {
         matches!(self, Self::Program { status, .. } if was_ended(*status))

@@ -145,8 +145,12 @@ impl Library {
         Ok(tree)
     }
 
-    pub(super) fn has(&self, id: &CommitId) -> bool {
-        oid(id).is_ok_and(|id| self.repo.find_commit(id).is_ok())
+    pub(super) fn has(&self, id: &CommitId) -> Result<bool, GitError> {
+        let Ok(commit) = oid(id) else { return Ok(false) };
+        match self.repo.find_commit(commit) {
+            Ok(_) => Ok(true),
+            Err(error) => GitError::during(format!("reading commit {id}"))(error).or_no(),
+        }
     }
 }
 

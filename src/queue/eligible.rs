@@ -60,7 +60,7 @@ impl Eligible<'_> {
             DeferralReason::Conflict if rounds < ROUNDS => match &deferral.ours {
                 Some(ours) if ours == tip => Ok(false),
                 // The tip it met may be gone with a history that was rewritten.
-                Some(ours) if session.knows(ours) => {
+                Some(ours) if session.knows(ours)? => {
                     let moved = session.differences(&session.tree_of(ours)?, &session.tree_of(tip)?)?;
                     let moved =
                         |path: &String| moved.keys().any(|moved| shown(moved).as_bytes() == in_tree(path.as_bytes()));

@@ -161,10 +161,10 @@ impl Queue {
         let tip = session.tip(&intent.target)?;
         let mut seen = Seen { tip: tip.clone(), holds_new: false, stands: false, carried: BTreeMap::new() };
         let Some(tip) = tip else { return Ok(seen) };
-        seen.holds_new = session.knows(&intent.new) && session.is_ancestor(&intent.new, &tip)?;
+        seen.holds_new = session.knows(&intent.new)? && session.is_ancestor(&intent.new, &tip)?;
         if seen.holds_new {
             seen.stands = tip == intent.new || stands(&session, intent, &tip)?;
-        } else if session.knows(&intent.old) {
+        } else if session.knows(&intent.old)? {
             seen.carried = carried(&session, &intent.old, &tip, entries)?;
         }
         Ok(seen)

@@ -38,10 +38,13 @@ impl Plumbing {
     }
 
     /// Whether a commit is here; what a partial clone lacks is not fetched for the question.
-    pub(in super::super) fn has(&self, id: &CommitId) -> bool {
+    pub(in super::super) fn has(&self, id: &CommitId) -> Result<bool, GitError> {
+        if Id::from_hex(id.as_str()).is_none() {
+            return Ok(false);
+        }
         let mut git = self.git();
         git.env("GIT_NO_LAZY_FETCH", "1").args(["cat-file", "-e", &format!("{id}^{{commit}}")]);
-        Id::from_hex(id.as_str()).is_some() && git.run(&[0]).is_ok()
+        git.run(&[0]).map(|_| true).or_else(GitError::or_no)
     }
 
     /// The first of these files and links that is not there as one, or not whole. What a partial clone lacks is promised,
