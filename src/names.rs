@@ -3,6 +3,8 @@
 //! Pure: knows nothing of git, of files or of what any name refers to.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -125,11 +127,23 @@ pub fn slug_of(text: &str) -> String {
         (true, false, true) => return format!("{text}_"),
         _ => {}
     }
+    digested(text, "ticket", text.as_bytes())
+}
+
+/// A name for a place that no other has, as safe as [`TicketId::slug`]: what its last part reads like, and a digest of the path.
+#[must_use]
+pub fn slug_of_path(path: &Path) -> String {
+    let last = path.file_name().unwrap_or_default().to_string_lossy();
+    digested(&last, "folder", path.as_os_str().as_bytes())
+}
+
+/// A readable part of `text`, if it has one, and a digest of `whole`.
+fn digested(text: &str, otherwise: &str, whole: &[u8]) -> String {
     let readable: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(40).collect();
     let readable = readable.trim_matches('-');
-    let readable = if readable.is_empty() { "ticket" } else { readable };
-    format!("{readable}.{:032x}", fnv1a_128(text.as_bytes()))
+    let readable = if readable.is_empty() { otherwise } else { readable };
+    format!("{readable}.{:032x}", fnv1a_128(whole))
 }
 
 /// FNV-1a, 128 bits (Fowler, Noll, Vo; parameters from RFC 9923).
@@ -160,7 +174,7 @@ mod tests {
             && !slug.ends_with(['.', '-'])
             && !slug.contains("..")
             && slug.len() <= 80
-            && std::path::Path::new(slug).extension().is_none_or(|end| end != "lock")
+            && Path::new(slug).extension().is_none_or(|end| end != "lock")
     }
 
     #[test]

@@ -39,13 +39,13 @@ pub(crate) struct Along<'a> {
 pub(crate) enum Begun {
     /// Nobody has begun.
     No,
-    /// Somebody may have, and was killed: files may be there already, whole or in part, if the desk shows it.
+    /// Somebody may have, and was killed: files may be there already, whole or in part, if the scratch shows it.
     Perhaps,
 }
 
 /// What only the holder of the landing lock may use.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Desk<'a> {
+pub(crate) struct Scratch<'a> {
     /// A folder for copies of indexes; there need not be one. What a kill left in it tells what had begun.
     pub(crate) folder: &'a Path,
     /// The landing lock: held until git has ended, also when we are killed before it.
@@ -60,14 +60,14 @@ pub(crate) struct HeldCheckout {
 }
 
 impl HeldCheckout {
-    pub(crate) fn take(checkout: &Checkout, desk: Desk<'_>) -> Result<Self, GitError> {
-        let lock = lock_index(&checkout.index(), desk.folder)?;
+    pub(crate) fn take(checkout: &Checkout, scratch: Scratch<'_>) -> Result<Self, GitError> {
+        let lock = lock_index(&checkout.index(), scratch.folder)?;
         Ok(Self { checkout: checkout.clone(), lock })
     }
 
     /// One that was held by a process which was killed with the same folder.
-    pub(crate) fn left(checkout: &Checkout, desk: Desk<'_>) -> Option<Self> {
-        let lock = MarkedLock::left(&checkout.index().with_extension("lock"), &mark(desk.folder))?;
+    pub(crate) fn left(checkout: &Checkout, scratch: Scratch<'_>) -> Option<Self> {
+        let lock = MarkedLock::left(&checkout.index().with_extension("lock"), &mark(scratch.folder))?;
         Some(Self { checkout: checkout.clone(), lock })
     }
 
@@ -84,17 +84,17 @@ impl Repository {
         &self,
         held: HeldCheckout,
         along: Along<'_>,
-        desk: Desk<'_>,
+        scratch: Scratch<'_>,
         told: &mut Vec<String>,
     ) -> Result<(), GitError> {
         let HeldCheckout { checkout, lock } = held;
         let (checkout, index) = (&checkout, checkout.index());
-        let copy = self.copy_for(checkout, along.new, desk)?;
+        let copy = self.copy_for(checkout, along.new, scratch)?;
         let (since, begun) = begun(&copy.with_file_name(BEGUN), along.begun)?;
         let has_warned = Cell::new(false);
         let git = |args: &[&OsStr]| {
             let mut git = checkout.git();
-            let said = git.env("GIT_INDEX_FILE", &copy).guarded_by(desk.held)?.args(args).run(&[0])?;
+            let said = git.env("GIT_INDEX_FILE", &copy).guarded_by(scratch.held)?.args(args).run(&[0])?;
             has_warned.set(has_warned.get() || !said.stderr.is_empty());
             Ok(())
         };
@@ -133,15 +133,20 @@ impl Repository {
     }
 
     /// Whether one who was killed had begun to bring it along to `new`.
-    pub(crate) fn has_begun(&self, checkout: &Checkout, new: &CommitId, desk: Desk<'_>) -> Result<bool, GitError> {
-        Ok(self.copy_for(checkout, new, desk)?.with_file_name(BEGUN).exists())
+    pub(crate) fn has_begun(
+        &self,
+        checkout: &Checkout,
+        new: &CommitId,
+        scratch: Scratch<'_>,
+    ) -> Result<bool, GitError> {
+        Ok(self.copy_for(checkout, new, scratch)?.with_file_name(BEGUN).exists())
     }
 
     /// Where git works on a copy of the checkout's index: for each checkout and each landing another place, since what is
     /// beside it tells that git had begun.
-    fn copy_for(&self, checkout: &Checkout, new: &CommitId, desk: Desk<'_>) -> Result<PathBuf, GitError> {
+    fn copy_for(&self, checkout: &Checkout, new: &CommitId, scratch: Scratch<'_>) -> Result<PathBuf, GitError> {
         let own = checkout.own().strip_prefix(self.common_dir()).unwrap_or_else(|_| Path::new(""));
-        let folder = desk.folder.join(new.as_str()).join(own);
+        let folder = scratch.folder.join(new.as_str()).join(own);
         fs::create_dir_all(&folder).map_err(|source| GitError::io(&folder, source))?;
         Ok(folder.join("index"))
     }

@@ -8,7 +8,7 @@ use std::io::Read;
 use git2::{ObjectType, Oid};
 use sha1::{Digest, Sha1};
 
-use super::descriptors::is_absent;
+use super::descriptors::unless_absent;
 use super::differences::Item;
 use super::engine::{By, Session};
 use super::objects::Reader;
@@ -74,8 +74,11 @@ fn flaw_of(reader: &Reader<'_>, id: Oid) -> Result<Option<Flaw>, GitError> {
         Ok(object) if object.kind() == ObjectType::Blob => Ok(None),
         Ok(_) => Ok(Some(Flaw::Missing)),
         Err(error) => match reader.odb.read_header(id) {
-            Err(absent) if is_absent(&absent) => Ok(Some(Flaw::Missing)),
-            _ => damaged(error).map(Some),
+            Err(absent) => {
+                unless_absent(absent, "looking for a file").map_or(Ok(Flaw::Missing), |_| damaged(error)).map(Some)
+            }
+            // It may be there only now.
+            Ok(_) => reader.stored(id).map(|_| None).or_else(|error| damaged(error).map(Some)),
         },
     }
 }

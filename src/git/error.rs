@@ -11,7 +11,7 @@ use std::process::ExitStatus;
 use rustix::process::Signal;
 use thiserror::Error;
 
-use super::descriptors::is_for_want;
+use super::descriptors::may_be_for_want;
 use crate::store::{is_damage, is_pressure};
 
 /// A refusal by the repository, by git, or by the machine under them.
@@ -227,7 +227,7 @@ impl GitError {
     pub(super) fn during(operation: impl Display) -> impl FnOnce(git2::Error) -> Self {
         move |error| {
             let (operation, mut detail) = (operation.to_string(), error.message().to_owned());
-            if is_for_want(&error) {
+            if may_be_for_want(&error) {
                 detail.push_str("; Too many open files");
             }
             if error.code() == git2::ErrorCode::Locked || names_lock(&detail) {

@@ -99,6 +99,11 @@ impl Repository {
         Ok(text)
     }
 
+    /// Whether there is such a commit. An error where that cannot be told just now.
+    pub fn has_commit(&self, id: &CommitId) -> Result<bool, GitError> {
+        self.commit_info(id).map(|_| true).or_else(GitError::or_no)
+    }
+
     /// A commit's own words.
     pub fn commit_info(&self, id: &CommitId) -> Result<CommitInfo, GitError> {
         if let Some(git) = self.plumbing() {

@@ -84,16 +84,23 @@ pub(super) fn answer(git: Running, question: &Question) -> Result<Answer, GitErr
     })
 }
 
-/// `<tree>\0`, an id of that `length`, then for a conflict `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and [`told`]. A
-/// merge driver has the same stdout: what it printed stands before that.
+/// `<tree>\0`, an id of that `length`, and for a conflict [`conflict`]. A merge driver has the same stdout: what it printed
+/// stands before that, whatever it is.
 fn parse(bytes: &[u8], length: usize, clean: bool) -> Option<Answer> {
-    let mut fields = bytes.split(|byte| *byte == 0);
-    let first = fields.next()?;
-    let tree = std::str::from_utf8(&first[first.len().checked_sub(length)?..]).ok()?;
-    let tree = Id::from_hex(tree).map(|_| tree)?;
+    let id_at_end = |field: &[u8]| {
+        let id = std::str::from_utf8(&field[field.len().checked_sub(length)?..]).ok()?;
+        Id::from_hex(id).map(|_| TreeId::new(id))
+    };
     if clean {
-        return Some(Answer::Clean(TreeId::new(tree)));
+        return id_at_end(bytes.strip_suffix(&[0])?).map(Answer::Clean);
     }
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at);
+    ends.filter(|end| id_at_end(&bytes[..*end]).is_some()).find_map(|end| conflict(&bytes[end + 1..]))
+}
+
+/// `<mode> <id> <stage>\t<path>\0` over and over, then `\0` and [`told`].
+fn conflict(bytes: &[u8]) -> Option<Answer> {
+    let mut fields = bytes.split(|byte| *byte == 0);
     let staged: Option<Vec<Staged>> = fields.by_ref().take_while(|field| !field.is_empty()).map(staged).collect();
     let staged = staged?;
     let paths = if staged.is_empty() { told(fields)? } else { each_once(staged.iter().map(|one| one.path.as_slice())) };
@@ -168,8 +175,16 @@ mod tests {
 
     #[test]
     fn what_a_merge_driver_printed_is_no_part_of_the_answer() {
-        let text = format!("merging f\n0 conflicts{ID}\0");
-        assert_eq!(parse(text.as_bytes(), ID.len(), true), Some(Answer::Clean(TreeId::new(ID))));
+        let other = ID.replace('0', "f");
+        for printed in ["merging f\n0 conflicts".to_owned(), "a\0b".to_owned(), format!("{other}\0")] {
+            let clean = format!("{printed}{ID}\0");
+            assert_eq!(parse(clean.as_bytes(), ID.len(), true), Some(Answer::Clean(TreeId::new(ID))), "{printed:?}");
+            let torn = format!("{printed}{ID}\0100644 {ID} 1\tf\0\0");
+            let Some(Answer::Conflict(conflict)) = parse(torn.as_bytes(), ID.len(), false) else {
+                panic!("{printed:?}")
+            };
+            assert_eq!(conflict.paths, [b"f"]);
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ mod zlib;
 
 pub(crate) use ahead::{Foreseen, Next};
 pub(crate) use as_left::AsLeft;
-pub(crate) use bring_along::{Along, Begun, Desk, HeldCheckout, bring_along_command};
+pub(crate) use bring_along::{Along, Begun, HeldCheckout, Scratch, bring_along_command};
 pub(crate) use checkout::{Checkout, IndexNow};
 pub(crate) use checkouts::obstacles;
 pub(crate) use complete::Flaw;

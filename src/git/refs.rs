@@ -10,7 +10,7 @@ use std::thread::{Builder, ScopedJoinHandle};
 
 use git2::ErrorCode;
 
-use super::descriptors::is_absent;
+use super::descriptors::unless_absent;
 use super::durable::{durably, sync_objects};
 use super::{GitError, Repository};
 use crate::names::{BranchRef, CommitId};
@@ -60,12 +60,11 @@ impl Repository {
         let repo = self.open()?;
         let object = match repo.revparse_single(rev) {
             Ok(object) => object,
-            Err(error)
-                if is_absent(&error) || matches!(error.code(), ErrorCode::InvalidSpec | ErrorCode::Ambiguous) =>
-            {
-                return Err(GitError::NoSuchRevision { rev: rev.to_owned() });
+            Err(error) => {
+                let no_name = matches!(error.code(), ErrorCode::InvalidSpec | ErrorCode::Ambiguous);
+                let wrong = unless_absent(error, format_args!("reading {rev}")).filter(|_| !no_name);
+                return Err(wrong.unwrap_or_else(|| GitError::NoSuchRevision { rev: rev.to_owned() }));
             }
-            Err(error) => return Err(GitError::during(format!("reading {rev}"))(error)),
         };
         let kind = object.kind().map_or("object", |kind| kind.str()).to_owned();
         match object.peel_to_commit() {

@@ -9,7 +9,6 @@ use git2::RepositoryOpenFlags as Flags;
 
 use super::GitError;
 use super::checkout::leads_to;
-use super::descriptors::leave_some;
 use super::pipes::refuse_on_the_way;
 use super::plumbing::{self, Plumbing};
 use super::program::Program;
@@ -60,7 +59,6 @@ impl Repository {
     /// Finds the repository that `from` lies in. Heeds no `GIT_*` variable: a hook's environment must not lead astray.
     pub fn discover(from: &Path) -> Result<Self, GitError> {
         refuse_on_the_way(from)?;
-        leave_some();
         let none: [&Path; 0] = [];
         let found = match git2::Repository::open_ext(from, Flags::CROSS_FS, none) {
             Ok(found) => found,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use git2::{ObjectType, Oid};
 
 use super::ahead::Asked;
-use super::descriptors::is_absent;
+use super::descriptors::unless_absent;
 use super::differences::{self, Differences, Item};
 use super::objects::{Made, Reader};
 use super::pack::Pack;
@@ -89,8 +89,7 @@ impl Library {
         let id = Oid::from_bytes(item.id.as_bytes()).map_err(during())?;
         let object = match self.repo.find_object(id, None) {
             Ok(object) => object,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(during()(error)),
+            Err(error) => return unless_absent(error, "reading a file's content").map_or(Ok(None), Err),
         };
         Ok(object.as_blob().map(|blob| blob.content().to_vec()))
     }

@@ -101,6 +101,9 @@ impl Repository {
     pub fn remove_worktree(&self, at: &Path, name: &str, trash: &Path) -> Result<(), GitError> {
         let _adding = self.adding()?;
         if present(at)? {
+            if trash.is_symlink() {
+                return Err(GitError::Worktree { at: trash.to_owned(), what: "it is a symlink".to_owned() });
+            }
             private_dir(trash).map_err(store)?;
             let to = unused(trash, name);
             move_whole(at, &to).map_err(|e| GitError::io(at, e))?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::QueueError;
 use super::record::{Intent, Record};
 use super::register::Queue;
-use crate::git::{Along, AsLeft, Begun, Checkout, Desk, GitError, HeldCheckout, bring_along_command};
+use crate::git::{Along, AsLeft, Begun, Checkout, GitError, HeldCheckout, Scratch, bring_along_command};
 use crate::names::{BranchRef, CommitId};
 use crate::store::FileLock;
 
@@ -40,12 +40,12 @@ impl Queue {
         &self,
         (checkout, ours): (&Checkout, Option<HeldCheckout>),
         (intent, begun): (&Intent, Begun),
-        desk: Desk<'_>,
+        scratch: Scratch<'_>,
         warnings: &mut Vec<String>,
     ) {
         let behind = self.look(|book| book.behind(&intent.target)).unwrap_or_default();
         let behind = behind.into_iter().find(|one| one.checkout == self.name_of(checkout));
-        let behind = match behind.map(|one| (self.is_ours(checkout, &one, &intent.new, desk), one)) {
+        let behind = match behind.map(|one| (self.is_ours(checkout, &one, &intent.new, scratch), one)) {
             Some((Ok(true), one)) => Some(one),
             // It is still remembered, from before.
             Some((Err(error), one)) => return warnings.push(said(checkout, &one.old, &intent.new, &error)),
@@ -53,7 +53,7 @@ impl Queue {
         };
         let old = behind.as_ref().map_or(&intent.old, |one| &one.old).clone();
         let along = Along { old: &old, new: &intent.new, begun };
-        let error = self.bring_one_along((checkout, ours), along, desk, warnings).err();
+        let error = self.bring_one_along((checkout, ours), along, scratch, warnings).err();
         let mut records: Vec<Record> = behind.iter().map(Behind::followed).collect();
         if let Some(error) = error {
             warnings.push(said(checkout, &old, &intent.new, &error));
@@ -136,16 +136,16 @@ impl Queue {
         warnings: &mut Vec<String>,
     ) -> Option<Behind> {
         let (folder, old) = (self.desk(&behind.target), &behind.old);
-        let desk = Desk { folder: &folder, held: lock };
+        let scratch = Scratch { folder: &folder, held: lock };
         // As long as the index is locked nobody waits for it again and again.
-        let held = match HeldCheckout::take(checkout, desk) {
+        let held = match HeldCheckout::take(checkout, scratch) {
             Ok(held) => held,
             Err(error) => {
                 warnings.push(said(checkout, old, tip, &error));
                 return Some(behind.clone());
             }
         };
-        match self.is_ours(checkout, behind, tip, desk) {
+        match self.is_ours(checkout, behind, tip, scratch) {
             Ok(true) => {}
             Err(error) => {
                 warnings.push(said(checkout, old, tip, &error));
@@ -162,7 +162,7 @@ impl Queue {
         }
         // One that was killed at it may have begun.
         let along = Along { old, new: tip, begun: Begun::Perhaps };
-        let error = self.bring_one_along((checkout, Some(held)), along, desk, warnings).err()?;
+        let error = self.bring_one_along((checkout, Some(held)), along, scratch, warnings).err()?;
         warnings.push(said(checkout, old, tip, &error));
         // Git may have been at work there, for us.
         Some(Behind { left: Checkout::as_left(), ..behind.clone() })
@@ -175,11 +175,11 @@ impl Queue {
         checkout: &Checkout,
         behind: &Behind,
         tip: &CommitId,
-        desk: Desk<'_>,
+        scratch: Scratch<'_>,
     ) -> Result<bool, QueueError> {
         let ours = || {
             Ok(self.repo.is_ancestor(&behind.new, tip)?
-                && (self.repo.has_begun(checkout, tip, desk)?
+                && (self.repo.has_begun(checkout, tip, scratch)?
                     || self.repo.is_as_left(checkout, &behind.left, [&behind.old, tip])?))
         };
         ours().map_err(QueueError::Git).or_else(|error| {

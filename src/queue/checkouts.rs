@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::QueueError;
 use super::record::Intent;
 use super::register::Queue;
-use crate::git::{Along, Begun, Busy, Checkout, Desk, GitError, HeldCheckout, IndexNow};
+use crate::git::{Along, Begun, Busy, Checkout, GitError, HeldCheckout, IndexNow, Scratch};
 use crate::names::BranchRef;
 use crate::policy::Backoff;
 use crate::store::FileLock;
@@ -47,9 +47,9 @@ enum Unheld {
 
 impl Held {
     /// Takes one, waiting for whoever has it: since `begun` for anybody, after that for a git that is at work there.
-    fn take(&mut self, checkout: &Checkout, desk: Desk<'_>, begun: Instant) -> Result<HeldCheckout, Unheld> {
+    fn take(&mut self, checkout: &Checkout, scratch: Scratch<'_>, begun: Instant) -> Result<HeldCheckout, Unheld> {
         loop {
-            let error = match HeldCheckout::take(checkout, desk) {
+            let error = match HeldCheckout::take(checkout, scratch) {
                 Ok(ours) => return Ok(ours),
                 Err(error) => error,
             };
@@ -111,10 +111,10 @@ impl Queue {
     /// open for its commit, say, the branch must not move: that commit would fail, and the one after it undo what landed.
     pub(super) fn hold(&self, target: &BranchRef, checkouts: &Checkouts, lock: &FileLock) -> Result<Held, QueueError> {
         let (folder, begun) = (self.desk(target), Instant::now());
-        let desk = Desk { folder: &folder, held: lock };
+        let scratch = Scratch { folder: &folder, held: lock };
         let mut held = Held { checkouts: Vec::new(), has_waited: false, busy: None };
         for checkout in &checkouts.all {
-            match held.take(checkout, desk, begun) {
+            match held.take(checkout, scratch, begun) {
                 Ok(ours) => held.checkouts.push(ours),
                 Err(Unheld::Busy(busy)) => held.busy = held.busy.or(Some(busy)),
                 Err(Unheld::LeftOut) => {}
@@ -135,8 +135,8 @@ impl Queue {
         if !folder.exists() {
             return Ok(Vec::new());
         }
-        let desk = Desk { folder: &folder, held: lock };
-        Ok(self.repo.all_checkouts()?.iter().filter_map(|checkout| HeldCheckout::left(checkout, desk)).collect())
+        let scratch = Scratch { folder: &folder, held: lock };
+        Ok(self.repo.all_checkouts()?.iter().filter_map(|checkout| HeldCheckout::left(checkout, scratch)).collect())
     }
 
     /// Brings every clean checkout along: those that are on the target now, since people come and go while a landing is
@@ -157,17 +157,17 @@ impl Queue {
             Err(error) => return vec![format!("no checkout of {} was brought along: {error}", intent.target.branch())],
         };
         let folder = self.desk(&intent.target);
-        let desk = Desk { folder: &folder, held: lock };
+        let scratch = Scratch { folder: &folder, held: lock };
         let mut warnings = Vec::new();
         for checkout in &checkouts {
             let ours = held.iter().position(|held| held.is(checkout)).map(|at| held.swap_remove(at));
-            self.bring_or_leave((checkout, ours), (intent, begun), desk, &mut warnings);
+            self.bring_or_leave((checkout, ours), (intent, begun), scratch, &mut warnings);
         }
         drop(held);
         let arrived = comers.and_then(|comers| self.repo.arrived(&intent.target, comers, &mut warnings));
         let is_new = |one: &&Checkout| checkouts.iter().all(|known| known.own() != one.own());
         for checkout in arrived.as_deref().unwrap_or_default().iter().filter(is_new) {
-            self.bring_or_leave((checkout, None), (intent, begun), desk, &mut warnings);
+            self.bring_or_leave((checkout, None), (intent, begun), scratch, &mut warnings);
         }
         warnings.extend(arrived.err().map(|error| error.to_string()));
         // What is left in there is written over the next time.
@@ -181,12 +181,12 @@ impl Queue {
         &self,
         (checkout, mut ours): (&Checkout, Option<HeldCheckout>),
         mut along: Along<'_>,
-        desk: Desk<'_>,
+        scratch: Scratch<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<(), GitError> {
         let mut bring = |along, warnings: &mut Vec<String>| {
-            let held = ours.take().map_or_else(|| HeldCheckout::take(checkout, desk), Ok)?;
-            self.repo.bring_along(held, along, desk, warnings)
+            let held = ours.take().map_or_else(|| HeldCheckout::take(checkout, scratch), Ok)?;
+            self.repo.bring_along(held, along, scratch, warnings)
         };
         let mut tries = 0;
         loop {

@@ -37,7 +37,7 @@ impl Queue {
     fn gone(&self, holds: &[(String, CommitId)]) -> Result<Vec<(String, CommitId)>, QueueError> {
         let mut gone = Vec::new();
         for (name, head) in holds {
-            if self.repo.tip(&BranchRef::new(name))?.as_ref() != Some(head) && self.repo.commit_info(head).is_ok() {
+            if self.repo.tip(&BranchRef::new(name))?.as_ref() != Some(head) && self.repo.has_commit(head)? {
                 gone.push((name.clone(), head.clone()));
             }
         }

@@ -22,7 +22,7 @@ pub(super) struct Seen {
 
 /// What is to be done about an intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct Decision {
     /// These have landed.
     pub(super) landed: Vec<Step>,
     /// Whether checkouts of the target may have been left behind by the crash.
@@ -40,17 +40,17 @@ pub(super) enum Course {
 }
 
 /// Judges an intent. What has not landed is simply still queued: it is merged again, on whatever the tip is now.
-pub(super) fn verdict(intent: &Intent, seen: &Seen) -> Verdict {
+pub(super) fn decide(intent: &Intent, seen: &Seen) -> Decision {
     if seen.tip.is_some() && seen.holds_new {
         let checkouts = if seen.stands { Course::BringAlong } else { Course::LeaveAlone };
-        return Verdict { landed: intent.steps.clone(), checkouts };
+        return Decision { landed: intent.steps.clone(), checkouts };
     }
     let carried = intent.steps.iter().filter_map(|step| {
         let (commit, tree) = seen.carried.get(&step.entry)?.clone();
         Some(Step { commit, tree, ..step.clone() })
     });
     let landed = if seen.tip.as_ref() == Some(&intent.old) { Vec::new() } else { carried.collect() };
-    Verdict { landed, checkouts: Course::LeaveAlone }
+    Decision { landed, checkouts: Course::LeaveAlone }
 }
 
 #[cfg(test)]
@@ -90,9 +90,9 @@ mod tests {
         ];
         for (what, tip, (holds_new, stands), carried, landed, checkouts) in cases {
             let seen = Seen { tip: tip.map(CommitId::new), holds_new, stands, carried: carried.clone() };
-            let verdict = verdict(&intent, &seen);
-            let commits: Vec<&str> = verdict.landed.iter().map(|step| step.commit.as_str()).collect();
-            assert_eq!((commits.as_slice(), verdict.checkouts), (landed, checkouts), "{what}");
+            let decide = decide(&intent, &seen);
+            let commits: Vec<&str> = decide.landed.iter().map(|step| step.commit.as_str()).collect();
+            assert_eq!((commits.as_slice(), decide.checkouts), (landed, checkouts), "{what}");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::book::Book;
 use super::entry::{Entry, KEEP};
 use super::landing::{Landing, Outcome, outcome};
 use super::record::{Intent, Record, Step};
-use super::recovery::{Course, Seen, verdict};
+use super::recovery::{Course, Seen, decide};
 use super::register::Queue;
 use super::{QueueError, message};
 use crate::git::{Begun, HeldCheckout, Session};
@@ -77,25 +77,25 @@ impl Queue {
         else {
             return Ok(Settled::default());
         };
-        let verdict = verdict(&intent, &self.seen(&intent, &entries)?);
-        if !verdict.landed.is_empty() {
+        let decision = decide(&intent, &self.seen(&intent, &entries)?);
+        if !decision.landed.is_empty() {
             // Whoever moved the ref may have been killed before it was on the disk.
             self.repo.sync_objects()?;
         }
-        let mut warnings = match verdict.checkouts {
+        let mut warnings = match decision.checkouts {
             Course::BringAlong => self.bring_along(&intent, Begun::Perhaps, lock, held),
             Course::LeaveAlone => {
                 drop(held);
                 Vec::new()
             }
         };
-        let mut records: Vec<Record> = verdict.landed.iter().cloned().map(Record::Landed).collect();
+        let mut records: Vec<Record> = decision.landed.iter().cloned().map(Record::Landed).collect();
         records.push(Record::Settled { target: target.clone() });
         self.change(|_| Ok((records, ())))?;
-        let landed = verdict.landed.iter().filter_map(|step| entries.get(&step.entry));
-        warnings.extend(self.let_go(target, &verdict.landed, landed).err().map(|error| stays(&error)));
+        let landed = decision.landed.iter().filter_map(|step| entries.get(&step.entry));
+        warnings.extend(self.let_go(target, &decision.landed, landed).err().map(|error| stays(&error)));
         let told =
-            verdict.landed.into_iter().filter_map(|step| Some(outcome(entries.get(&step.entry)?, landing(step))));
+            decision.landed.into_iter().filter_map(|step| Some(outcome(entries.get(&step.entry)?, landing(step))));
         Ok(Settled { landed: told.collect(), warnings })
     }
 

@@ -78,8 +78,8 @@ pub(crate) fn make(shop: &Workshop, attempt: &Attempt, started: &dyn Fn(&CommitI
         }
         Err(error) => return refused(&format!("the worktree could not be prepared: {error}")),
     };
-    let desk = Desk { shop, attempt, base, worktree, folder: shop.record.ticket_folder(&attempt.ticket.id) };
-    let mut verdict = desk.set_up().unwrap_or_else(|| desk.work());
+    let workplace = Workplace { shop, attempt, base, worktree, folder: shop.record.ticket_folder(&attempt.ticket.id) };
+    let mut verdict = workplace.set_up().unwrap_or_else(|| workplace.work());
     verdict.warnings.extend(shop.slots.take_warnings());
     verdict
 }
@@ -121,7 +121,7 @@ pub(super) fn patiently<T, E>(passing: fn(&E) -> bool, what: impl Fn() -> Result
 }
 
 /// One attempt with its worktree ready. What becomes of its work: `run/saving.rs`.
-pub(super) struct Desk<'a> {
+pub(super) struct Workplace<'a> {
     pub(super) shop: &'a Workshop,
     pub(super) attempt: &'a Attempt,
     pub(super) base: CommitId,
@@ -129,7 +129,7 @@ pub(super) struct Desk<'a> {
     pub(super) folder: TicketFolder,
 }
 
-impl Desk<'_> {
+impl Workplace<'_> {
     fn work(&self) -> Verdict {
         let Some(command) = &self.attempt.ticket.run else {
             return refused("the ticket has no command to run");

@@ -99,7 +99,7 @@ impl Past {
     }
 
     fn read(plan: &Plan, record: &RunRecord, events: &[Recorded], entries: &[EntryView]) -> Self {
-        let mut told: BTreeMap<TicketIx, Told> = BTreeMap::new();
+        let mut told: BTreeMap<TicketIx, SoFar> = BTreeMap::new();
         let mut ended = None;
         for recorded in events {
             match &recorded.event {
@@ -134,7 +134,7 @@ impl Past {
         }
     }
 
-    fn settle(&mut self, plan: &Plan, ticket: TicketIx, told: Told, entry: Option<(u32, &EntryView)>) {
+    fn settle(&mut self, plan: &Plan, ticket: TicketIx, told: SoFar, entry: Option<(u32, &EntryView)>) {
         let entry = entry.filter(|(attempt, _)| *attempt > told.reopened_after);
         let attempts = told.attempts.max(entry.map_or(0, |(attempt, _)| attempt));
         let id = &plan.ticket(ticket).id;
@@ -157,7 +157,7 @@ impl Past {
 }
 
 /// Also one that was set aside and not given up: the run was waiting for what is in its way.
-fn is_waited_for(state: &EntryState, told: &Told) -> bool {
+fn is_waited_for(state: &EntryState, told: &SoFar) -> bool {
     match state {
         EntryState::Queued => true,
         EntryState::Deferred(deferral) => deferral.is_passing() && told.end.is_none(),
@@ -167,7 +167,7 @@ fn is_waited_for(state: &EntryState, told: &Told) -> bool {
 
 /// What the events say of one ticket.
 #[derive(Default)]
-struct Told {
+struct SoFar {
     /// The last attempt that counts.
     attempts: u32,
     /// Attempts up to this one were before the ticket was reopened.
@@ -176,7 +176,7 @@ struct Told {
     cancelled: bool,
 }
 
-impl Told {
+impl SoFar {
     fn take(&mut self, event: &Event) {
         match event {
             Event::AttemptFinished { outcome: AttemptOutcome::Interrupted, .. } => {}
@@ -215,7 +215,7 @@ fn known_of(state: &EntryState) -> Known {
 }
 
 /// The event that a crash, or another processor, kept from the log.
-fn missed(plan: &Plan, id: &TicketId, view: &EntryView, told: &Told) -> Option<Event> {
+fn missed(plan: &Plan, id: &TicketId, view: &EntryView, told: &SoFar) -> Option<Event> {
     let (ticket, entry) = (id.clone(), view.entry.clone());
     match (&view.state, &told.end) {
         (EntryState::Landed { .. }, Some(Known::Landed)) | (EntryState::Empty, Some(Known::Empty)) => None,

@@ -7,7 +7,7 @@ use crate::git::{GitError, LeftOut, Snapshot, SnapshotBy, Unshared};
 use crate::names::{BranchRef, CommitId};
 use crate::process::{Ended, How};
 use crate::queue::{Added, Change, NewEntry, QueueError};
-use crate::run::attempt::{Desk, Fault, Verdict, halted, interrupted, patiently, refused, short_of};
+use crate::run::attempt::{Fault, Verdict, Workplace, halted, interrupted, patiently, refused, short_of};
 use crate::run::brief::LeftMessage;
 use crate::run::leash::Phase;
 use crate::run::worker::Ran;
@@ -20,7 +20,7 @@ struct Made {
     files: usize,
 }
 
-impl Desk<'_> {
+impl Workplace<'_> {
     /// What a successful worker made becomes a candidate, is checked, and enters the queue.
     pub(super) fn save(&self, seconds: f64) -> Verdict {
         let saved = patiently(GitError::is_transient, || {

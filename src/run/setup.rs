@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::plan::CommandLine;
 use crate::process::How;
-use crate::run::attempt::{Desk, Verdict, halted, interrupted, short_of};
+use crate::run::attempt::{Verdict, Workplace, halted, interrupted, short_of};
 use crate::run::leash::Phase;
 use crate::run::worker::Ran;
 
@@ -16,7 +16,7 @@ const ROOTS: [&str; 4] = ["ROOT_WORKTREE_PATH", "CONDUCTOR_ROOT_PATH", "CODEX_SO
 /// The same for the worktree.
 const WORKTREES: [&str; 3] = ["CONDUCTOR_WORKSPACE_PATH", "CODEX_WORKTREE_PATH", "WORKTREE_PATH"];
 
-impl Desk<'_> {
+impl Workplace<'_> {
     /// Sets the worktree up if that was not done yet. `Some` if the attempt ends here: a set-up that fails is no ticket's
     /// fault, and stops the run, resumable.
     pub(super) fn set_up(&self) -> Option<Verdict> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::git::{GitError, Whose};
 use crate::plan::CommandLine;
 use crate::process::{Confinement, Ended, How, ProcessError, Spec};
-use crate::run::attempt::{Attempt, Desk, patiently};
+use crate::run::attempt::{Attempt, Workplace, patiently};
 use crate::run::brief::{Stand, environment};
 use crate::run::guard::Judgement;
 use crate::run::leash::Phase;
@@ -28,7 +28,7 @@ pub(super) struct Ran {
     pub(super) shortage: Option<String>,
 }
 
-impl Desk<'_> {
+impl Workplace<'_> {
     /// Runs a command of the ticket, or the set-up, to its end.
     pub(super) fn run(&self, command: &CommandLine, phase: Phase) -> Ran {
         let spec = self.spec(command, phase);

@@ -1,4 +1,4 @@
-//! One holder at a time, across processes: flock on a file that is never unlinked.
+//! One holder at a time, or several who hold it together, across processes: flock on a file that is never unlinked.
 //!
 //! The kernel frees the lock when its holder dies, however it dies; what the file says of the holder is for messages only.
 //! fs2's methods are called by their full path: std has methods of the same names since Rust 1.89.
@@ -81,10 +81,11 @@ impl FileLock {
     }
 
     /// Lets go of a lock that was held together. Whoever is the last one does `last`, alone: one who comes meanwhile waits.
-    pub fn leave(&self, last: impl FnOnce()) {
+    pub fn let_go(&self, last: impl FnOnce()) {
         let _ = fs2::FileExt::unlock(&self.file);
-        // Let go of first: of two who leave at once, the second finds nobody, or the first one at it.
-        if fs2::FileExt::try_lock_exclusive(&self.file).is_ok() {
+        // Let go of first: of two who do at once, the second finds nobody, or the first one at it. Whose file was removed is the
+        // last one of nothing.
+        if fs2::FileExt::try_lock_exclusive(&self.file).is_ok() && self.is_in_place() {
             last();
             let _ = fs2::FileExt::unlock(&self.file);
         }
@@ -176,6 +177,24 @@ mod tests {
         assert!(!held.is_in_place());
         let _second = FileLock::block(&path).unwrap();
         assert!(!held.is_in_place());
+    }
+
+    #[test]
+    fn the_last_of_those_who_hold_it_together_is_told_so_and_nobody_where_the_file_was_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let was_last = |lock: &FileLock| {
+            let mut last = false;
+            lock.let_go(|| last = FileLock::try_acquire(&path, "other").unwrap().is_none());
+            last
+        };
+        let [one, other] = [(); 2].map(|()| FileLock::join(&path).unwrap());
+        assert!(FileLock::try_acquire(&path, "other").unwrap().is_none(), "they hold it");
+        assert!(!was_last(&one) && was_last(&other), "one lets go, then the last, alone");
+        let removed = FileLock::join(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _now = FileLock::join(&path).unwrap();
+        assert!(!was_last(&removed));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where slots, their locks and their notes are, and which names are free.
 //!
-//! Makes and removes nothing but the folder of slots itself. Knows nothing of what is in a slot.
+//! Makes the folder of slots, and removes what runs share in it. Knows nothing of what is in a slot.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::SlotError;
 use crate::git::{Repository, Unshared, end_their_worktrees};
-use crate::names::{CommitId, SlotId, slug_of};
+use crate::names::{CommitId, SlotId, slug_of_path};
 use crate::store::{FileLock, StoreError, move_whole, private_dir, remove_all, state_dir, state_folder};
 
 /// In the folder of slots: worktrees that are being deleted.
@@ -39,8 +39,7 @@ impl Layout {
             name.push(".wave");
             return PathBuf::from(name);
         };
-        // In quotes a path that is no UTF-8 has its own name too.
-        at.join(slug_of(&format!("{:?}", repo.root())))
+        at.join(slug_of_path(repo.root()))
     }
 
     /// The layout with worktrees in `at`, or beside the repository; makes the folders.
@@ -57,16 +56,18 @@ impl Layout {
         }
         let state = state_folder(repo.common_dir())?.join("slots");
         state_dir(&state)?;
-        let used = FileLock::join(&state.join("folder.lock"))?;
+        let lock = at.map_or_else(|| "folder.lock".to_owned(), |at| format!("folder-{}.lock", slug_of_path(at)));
+        let used = FileLock::join(&state.join(lock))?;
         refuse_symlink(&folder)?;
         private_dir(&folder)?;
+        [TRASH, TEMPORARY, ASIDE].iter().try_for_each(|shared| refuse_symlink(&folder.join(shared)))?;
         let folder = fs::canonicalize(&folder).map_err(SlotError::io(&folder))?;
         Ok(Self { folder, state, used })
     }
 
     /// No longer uses the folder. The last one who does takes away what is empty of it.
-    pub(super) fn leave(&self) {
-        self.used.leave(|| {
+    pub(super) fn end_use(&self) {
+        self.used.let_go(|| {
             // They fail while something is in there, which is what is wanted.
             for shared in [TRASH, TEMPORARY, ASIDE] {
                 let _ = fs::remove_dir(self.folder.join(shared));
@@ -87,6 +88,8 @@ impl Layout {
     /// Deletes what is in the trash, also others'; the folder stays for those who are putting something in.
     pub(super) fn empty_trash(&self) -> Result<(), SlotError> {
         let trash = self.trash();
+        // What a link leads to is nobody's trash.
+        refuse_symlink(&trash)?;
         let entries = match fs::read_dir(&trash) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(SlotError::io(&trash))?,

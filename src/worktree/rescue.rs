@@ -50,10 +50,9 @@ pub(super) fn rescue(
 ) -> Result<Rescued, SlotError> {
     repo.clear_pipes(at, name)?;
     repo.take_back(at, name)?;
-    let known = base.filter(|base| repo.commit_info(base).is_ok());
-    let base = match known {
-        Some(base) => base,
-        None => repo.worktree_head(at, name)?,
+    let base = match base {
+        Some(base) if repo.has_commit(&base)? => base,
+        _ => repo.worktree_head(at, name)?,
     };
     let snapshot = repo.snapshot(at, name, &base, &by(repo, name))?;
     let refname = match &snapshot {

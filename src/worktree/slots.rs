@@ -159,6 +159,7 @@ impl Slots {
     pub fn lend(&self, slot: SlotId) -> Result<Vec<PathBuf>, SlotError> {
         let temporary = self.layout.temporary(&self.slot(slot)?.name);
         delete(&temporary)?;
+        temporary.parent().map_or(Ok(()), refuse_symlink)?;
         private_dir(&temporary)?;
         let mut writable = self.repo.lend(&self.path(slot), &self.slot(slot)?.name)?;
         writable.push(temporary);
@@ -271,7 +272,7 @@ impl Slots {
         if let Err(error) = self.layout.empty_trash() {
             self.warn(error.to_string());
         }
-        self.layout.leave();
+        self.layout.end_use();
         self.take_warnings()
     }
 

@@ -47,9 +47,9 @@ pub fn sweep(repo: &Repository, at: Option<&Path>) -> Result<Vec<Swept>, SlotErr
             swept.push(sweep_one(repo, &layout, &name, at)?);
         }
     }
-    layout.empty_trash()?;
-    layout.leave();
-    Ok(swept)
+    let emptied = layout.empty_trash();
+    layout.end_use();
+    emptied.map(|()| swept)
 }
 
 fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Result<Swept, SlotError> {

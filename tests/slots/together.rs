@@ -41,3 +41,37 @@ fn a_folder_for_all_repositories_has_one_for_each() {
     assert_eq!(first.close(Keep::Nothing), Vec::<String>::new());
     assert_eq!(std::fs::read_dir(&at).unwrap().count(), 0);
 }
+
+#[test]
+fn a_run_takes_its_folder_away_while_another_has_its_own_elsewhere() {
+    let test = furnished();
+    let repo = Repository::discover(test.root()).unwrap();
+    let [here, there] = ["here", "there"].map(|name| test.home().join(name));
+    let [stays, ends] = [&here, &there].map(|at| Slots::open(&repo, Some(at), 1).unwrap());
+    assert_eq!(ends.close(Keep::Nothing), Vec::<String>::new());
+    assert_eq!([&here, &there].map(|at| std::fs::read_dir(at).unwrap().count()), [1, 0]);
+    assert_eq!(stays.close(Keep::Nothing), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_planted_link_leads_to_is_no_trash() {
+    let test = furnished();
+    let (folder, precious) = (test.root().with_extension("wave"), test.home().join("precious"));
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::write(precious.join("file"), "precious").unwrap();
+    for shared in ["trash", "tmp", "aside"] {
+        std::fs::create_dir_all(&folder).unwrap();
+        symlink(&precious, folder.join(shared)).unwrap();
+        let refused = Slots::open(&Repository::discover(test.root()).unwrap(), None, 1).unwrap_err().to_string();
+        assert!(refused.contains(shared) && refused.contains("symlink"), "{refused}");
+        assert!(sweep(&Repository::discover(test.root()).unwrap(), None).is_err());
+        std::fs::remove_file(folder.join(shared)).unwrap();
+    }
+    // Planted while the run is at work.
+    let (_repo, slots) = open(&test, 1);
+    slots.prepare(SlotId(1), &base(&test)).unwrap();
+    symlink(&precious, folder.join("trash")).unwrap();
+    assert!(slots.close(Keep::Nothing).iter().any(|warning| warning.contains("symlink")));
+    let there = std::fs::read_dir(&precious).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(there.collect::<Vec<_>>(), ["file"], "nothing went there, and nothing from there");
+}
