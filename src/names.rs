@@ -3,8 +3,6 @@
 //! Pure: knows nothing of git, of files or of what any name refers to.
 
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -130,11 +128,10 @@ pub fn slug_of(text: &str) -> String {
     digested(text, "ticket", text.as_bytes())
 }
 
-/// A name for a place that no other has, as safe as [`TicketId::slug`]: what its last part reads like, and a digest of the path.
+/// A name for a place that no other has, as safe as [`TicketId::slug`]: what its `name` reads like, and a digest of its `path`.
 #[must_use]
-pub fn slug_of_path(path: &Path) -> String {
-    let last = path.file_name().unwrap_or_default().to_string_lossy();
-    digested(&last, "folder", path.as_os_str().as_bytes())
+pub fn slug_of_place(name: &str, path: &[u8]) -> String {
+    digested(name, "folder", path)
 }
 
 /// A readable part of `text`, if it has one, and a digest of `whole`.
@@ -174,7 +171,7 @@ mod tests {
             && !slug.ends_with(['.', '-'])
             && !slug.contains("..")
             && slug.len() <= 80
-            && Path::new(slug).extension().is_none_or(|end| end != "lock")
+            && std::path::Path::new(slug).extension().is_none_or(|end| end != "lock")
     }
 
     #[test]

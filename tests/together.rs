@@ -148,3 +148,38 @@ fn a_person_commits_amends_rebases_fetches_packs_and_collects_meanwhile_and_noth
     assert!(mine.contains("mine, amended"), "{mine}");
     repo.fsck();
 }
+
+#[test]
+fn repositories_that_are_trusted_at_once_are_all_trusted() {
+    let all: Vec<TestRepo> = (0..6).map(|_| TestRepo::new()).collect();
+    let config = all[0].home().join("shared-config");
+    let run = |repo: &TestRepo, trust: &[&str]| {
+        let mut command = repo.wave_command(repo.root(), &[&["run", "../t.json"], trust].concat());
+        command.env("XDG_CONFIG_HOME", &config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    for repo in &all {
+        repo.write(".config/wave.toml", "[worktree]\nsetup = \"true\"\n");
+        repo.commit("a set-up");
+        backlog(repo, "t.json", &[("A", "echo a > a")]);
+    }
+    for trust in [&["--trust"][..], &["--trust"], &[]] {
+        let mut runs: Vec<Child> = all.iter().map(|repo| run(repo, trust)).collect();
+        runs.iter_mut().for_each(|run| assert_eq!(run.wait().unwrap().code(), Some(0), "{trust:?}"));
+    }
+    let known = std::fs::read_to_string(config.join("git-wave/trusted.json")).unwrap();
+    assert_eq!(known.matches("\"command\"").count(), all.len(), "each once: {known}");
+}
+
+#[test]
+fn the_name_of_a_run_is_not_given_again_when_its_record_is_gone() {
+    let repo = TestRepo::new();
+    let mut names = BTreeSet::new();
+    for n in 0..4 {
+        backlog(&repo, "t.json", &[("A", &format!("echo {n} > a"))]);
+        let said = repo.wave(&["run", "../t.json"]).exits(0).stdout;
+        let name = said.split([' ', ':']).nth(1).unwrap().to_owned();
+        assert!(names.insert(name), "{said} after {names:?}");
+        assert_eq!(repo.git(&["show", "main:a"]), n.to_string(), "its work has landed");
+        repo.wave(&["clean", "--runs", "0"]).exits(0);
+    }
+}

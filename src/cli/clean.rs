@@ -14,7 +14,7 @@ use crate::event::{Event, RunState};
 use crate::git::Repository;
 use crate::queue::Queue;
 use crate::report::count;
-use crate::run::RunRecord;
+use crate::run::{RecordError, RunRecord};
 use crate::shell::shell_word;
 use crate::worktree::{Aside, Swept, let_go_of_landed, put_aside, sweep};
 
@@ -110,15 +110,14 @@ fn remove_runs(context: &Context, keep: usize) -> Result<Vec<String>, CliError> 
     let mut removed = Vec::new();
     let records = RunRecord::list(&context.repo)?;
     for record in records.iter().rev().skip(keep).rev() {
-        if has_finished(record)? && !record.is_alive()? {
-            record.remove()?;
+        if record.remove_if(has_finished)? {
             removed.push(format!("removed the record of run {}", record.id()));
         }
     }
     Ok(removed)
 }
 
-fn has_finished(record: &RunRecord) -> Result<bool, CliError> {
+fn has_finished(record: &RunRecord) -> Result<bool, RecordError> {
     let events = record.events()?;
     let last = events.last().map(|recorded| &recorded.event);
     Ok(matches!(last, Some(Event::RunFinished { report }) if report.state == RunState::Finished))

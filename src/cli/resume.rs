@@ -46,8 +46,9 @@ pub(crate) fn go_on(face: &Face, context: &Context, record: &RunRecord) -> Resul
             }
             Ok(exit_of(&report))
         }
-        Resumed::Went(ending) => {
+        Resumed::Went(mut ending) => {
             keep_reports(face, record, &ending.report);
+            ending.let_go();
             conclude(face, &ending)
         }
     }

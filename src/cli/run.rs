@@ -130,11 +130,12 @@ fn begin(face: &Face, context: Context, loaded: Loaded, settings: Settings) -> R
     let shown = super::faces::of_run(face, &plan, settings.mode);
     let repo = context.repo.clone();
     let start = Start { repo: context.repo, plan_file, plan, settings };
-    let ending = run::start(start, shown, Arc::new(Terminal::default()))?;
+    let mut ending = run::start(start, shown, Arc::new(Terminal::default()))?;
     match RunRecord::open(&repo, ending.report.run.as_str()) {
         Ok(record) => keep_reports(face, &record, &ending.report),
         Err(error) => face.remark(&format!("warning: the report could not be kept: {error}")),
     }
+    ending.let_go();
     Ok(ending)
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::context::Context;
 use crate::cli::{CliError, Face};
 use crate::config::{Origin, user_folder};
-use crate::store::{private_dir, write_atomic};
+use crate::store::{FileLock, private_dir, write_atomic};
 
 /// One thing the user trusts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,9 +63,14 @@ fn known() -> Result<Vec<Trusted>, CliError> {
 }
 
 fn remember(this: Trusted) -> Result<(), CliError> {
-    let (file, mut all) = (file()?, known()?);
+    let file = file()?;
+    private_dir(file.parent().unwrap_or(Path::new("/")))?;
+    let _alone = FileLock::block(&file.with_extension("lock"))?;
+    let mut all = known()?;
+    if all.contains(&this) {
+        return Ok(());
+    }
     all.push(this);
     let text = serde_json::to_vec_pretty(&all).expect("BUG: paths of a repository that git found are UTF-8 or refused");
-    private_dir(file.parent().unwrap_or(Path::new("/")))?;
     Ok(write_atomic(&file, &text)?)
 }

@@ -98,8 +98,13 @@ impl Repository {
         // libgit2 syncs the ref and the folder that names it, not the names of folders that it made for it.
         for ((made, _), _) in self.folders_of(refname).iter().zip(&before).filter(|(now, before)| now.1 != before.1) {
             let above = made.parent().unwrap_or(self.common_dir());
-            sync_dir(above)
-                .map_err(|error| GitError::NotSynced { path: above.to_owned(), reason: error.to_string() })?;
+            match sync_dir(above) {
+                // A `git pack-refs` took the empty folder away, and has the ref in its file.
+                Err(_) if !above.exists() => return self.sync_objects(),
+                synced => {
+                    synced.map_err(|error| GitError::NotSynced { path: above.to_owned(), reason: error.to_string() })?
+                }
+            }
         }
         Ok(())
     }

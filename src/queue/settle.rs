@@ -127,6 +127,8 @@ impl Queue {
         if self.repo.pack_count() < after_last + PILE {
             return None;
         }
+        // Landings on other branches have the same packs.
+        let _alone = FileLock::try_acquire(&note.with_extension("lock"), "folding packs").ok().flatten()?;
         let folded = self.repo.fold_packs();
         // Also after a fault: it is not tried again at every landing.
         let noted = std::fs::write(&note, self.repo.pack_count().to_string());

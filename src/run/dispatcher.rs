@@ -32,6 +32,7 @@ use crate::run::settings::{Mode, Worktrees};
 use crate::run::signals::{Signal, SignalCount, Signals};
 use crate::run::start::RunError;
 use crate::schedule::{Action, Happening, Scheduler};
+use crate::store::FileLock;
 use crate::worktree::Keep;
 
 /// How often the screen is told how things look.
@@ -48,6 +49,15 @@ pub struct Ending {
     pub signal: Option<u8>,
     /// The fault of the repository or the machine that ended it, if one did; the run can be resumed.
     pub refused: Option<String>,
+    /// The run's locks: nobody else is at its record, or on its target, until what is to be kept of it is kept.
+    pub(crate) held: Vec<FileLock>,
+}
+
+impl Ending {
+    /// Lets others at the run's record, and at its target.
+    pub fn let_go(&mut self) {
+        self.held.clear();
+    }
 }
 
 /// What arrives from the threads.
@@ -390,6 +400,6 @@ impl Dispatcher {
         let state = if stopped { RunState::Stopped } else { RunState::Finished };
         let report = self.fold.report(&self.log.now(), state);
         self.record(Event::RunFinished { report: Box::new(report.clone()) })?;
-        Ok(Ending { report, signal, refused: self.refused })
+        Ok(Ending { report, signal, refused: self.refused, held: Vec::new() })
     }
 }

@@ -30,8 +30,8 @@ use crate::run::listed::Listed;
 use crate::run::naming;
 use crate::run::settings::Settings;
 use crate::store::{
-    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, read_sealed, state_dir, state_folder, sync_dir,
-    write_atomic, write_sealed,
+    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, read_regular_text, read_sealed, state_dir,
+    state_folder, sync_dir, write_atomic, write_sealed,
 };
 
 /// Whoever looks whether a lock is held keeps its taker waiting for a moment.
@@ -94,7 +94,7 @@ impl RunRecord {
     pub fn create(repo: &Repository, plan: &PlanFile, settings: &Settings) -> Result<Self, RecordError> {
         let runs = runs_folder(repo)?;
         state_dir(&runs)?;
-        let _creating = FileLock::block(&runs.with_extension("lock"))?;
+        let _creating = FileLock::block(&creating(&runs))?;
         remove_half_made(&runs)?;
         let (id, folder) = fresh_folder(&runs)?;
         for inner in ["logs", "tickets"] {
@@ -254,11 +254,21 @@ impl RunRecord {
         self.folder.join("lock")
     }
 
-    /// Removes the folder with everything in it. The plan goes first: without it the folder is no run any more.
-    pub fn remove(&self) -> Result<(), RecordError> {
+    /// Removes the folder with everything in it, if nobody is at work on the run and it `may` go; gives whether it did. The plan
+    /// goes first: without it the folder is no run any more.
+    pub fn remove_if(&self, may: impl FnOnce(&Self) -> Result<bool, RecordError>) -> Result<bool, RecordError> {
+        let _creating = FileLock::block(&creating(self.folder.parent().unwrap_or(&self.folder)))?;
+        if !self.folder.exists() {
+            return Ok(false);
+        }
+        let Some(_own) = FileLock::try_acquire(&self.lock_path(), "git wave clean")? else { return Ok(false) };
+        if !may(self)? {
+            return Ok(false);
+        }
         let plan = self.folder.join("plan.json");
         std::fs::remove_file(&plan).map_err(|source| RecordError::Read { path: plan, source })?;
-        std::fs::remove_dir_all(&self.folder).map_err(|source| RecordError::Read { path: self.folder.clone(), source })
+        let gone = std::fs::remove_dir_all(&self.folder);
+        gone.map(|()| true).map_err(|source| RecordError::Read { path: self.folder.clone(), source })
     }
 
     /// Removes what a runner that was killed left half-written. The caller holds the run's lock.
@@ -351,12 +361,21 @@ fn runs_folder(repo: &Repository) -> Result<PathBuf, StoreError> {
     Ok(state_folder(repo.common_dir())?.join("runs"))
 }
 
+/// The lock under which the folders of runs come and go.
+fn creating(runs: &Path) -> PathBuf {
+    runs.with_extension("lock")
+}
+
 /// The caller holds the lock for creating runs.
 fn fresh_folder(runs: &Path) -> Result<(RunId, PathBuf), RecordError> {
     let entries = std::fs::read_dir(runs).map_err(|source| RecordError::Read { path: runs.to_owned(), source })?;
-    let names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    // The queue and the refs of rescued work know a run by its name for longer than its folder is there.
+    let last = runs.with_extension("last");
+    names.extend(read_regular_text(&last, 1 << 10).ok());
     let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
     let id = naming::next(&stamp, names.iter().map(String::as_str));
+    write_atomic(&last, id.as_bytes())?;
     let folder = runs.join(&id);
     let made = DirBuilder::new().mode(0o700).create(&folder);
     made.map_err(|source| RecordError::Read { path: folder.clone(), source })?;

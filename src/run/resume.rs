@@ -39,8 +39,8 @@ pub fn resume(
     target_tip(&repo, &settings)?;
     let kept = settings.isolation.choose()?;
     let identity = repo.identity()?;
-    let _runner = hold_target(&repo, &settings)?;
-    let _own = record.lock()?;
+    let runner = hold_target(&repo, &settings)?;
+    let own = record.lock()?;
     record.sweep()?;
     let queue = Queue::open(&repo)?;
     queue.recover(&settings.target)?;
@@ -75,7 +75,8 @@ pub fn resume(
     for (entry, ticket) in past.queued {
         dispatcher.expect_entry(entry, ticket);
     }
-    Ok(Resumed::Went(Box::new(drive(dispatcher, first)?)))
+    let ending = Ending { held: vec![runner, own], ..drive(dispatcher, first)? };
+    Ok(Resumed::Went(Box::new(ending)))
 }
 
 fn warning(message: String) -> Event {

@@ -138,9 +138,7 @@ pub fn start(start: Start, face: Box<dyn Face>, consent: Arc<dyn Consent>) -> Re
     let shop = workshop(repo, (slots, queue), record, (settings, identity, kept))?;
     let mut dispatcher = Dispatcher::new(Parts { plan, shop, scheduler, log, fold, face, consent });
     dispatcher.record(began)?;
-    let ending = drive(dispatcher, first);
-    drop((runner, own));
-    ending
+    Ok(Ending { held: vec![runner, own], ..drive(dispatcher, first)? })
 }
 
 pub(crate) fn workshop(

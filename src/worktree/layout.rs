@@ -5,11 +5,12 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::SlotError;
 use crate::git::{Repository, Unshared, end_their_worktrees};
-use crate::names::{CommitId, SlotId, slug_of_path};
+use crate::names::{CommitId, SlotId, slug_of_place};
 use crate::store::{FileLock, StoreError, move_whole, private_dir, remove_all, state_dir, state_folder};
 
 /// In the folder of slots: worktrees that are being deleted.
@@ -39,7 +40,7 @@ impl Layout {
             name.push(".wave");
             return PathBuf::from(name);
         };
-        at.join(slug_of_path(repo.root()))
+        at.join(slug_of(repo.root()))
     }
 
     /// The layout with worktrees in `at`, or beside the repository; makes the folders.
@@ -56,7 +57,7 @@ impl Layout {
         }
         let state = state_folder(repo.common_dir())?.join("slots");
         state_dir(&state)?;
-        let lock = at.map_or_else(|| "folder.lock".to_owned(), |at| format!("folder-{}.lock", slug_of_path(at)));
+        let lock = at.map_or_else(|| "folder.lock".to_owned(), |at| format!("folder-{}.lock", slug_of(at)));
         let used = FileLock::join(&state.join(lock))?;
         refuse_symlink(&folder)?;
         private_dir(&folder)?;
@@ -102,23 +103,23 @@ impl Layout {
         FileLock::try_acquire(&self.state.join(format!("slot-{slot}.lock")), "slot")
     }
 
-    /// What the slot's note says of the files in it.
-    pub(super) fn work_in(&self, slot: SlotId) -> Work {
-        let Ok(text) = fs::read_to_string(self.note(slot)) else { return Work::None };
+    /// What the note on a worktree says of the files in it.
+    pub(super) fn work_in(&self, name: &str) -> Work {
+        let Ok(text) = fs::read_to_string(self.note(name)) else { return Work::None };
         let base = text.strip_suffix('\n').filter(|id| id.len() >= 40 && id.bytes().all(|b| b.is_ascii_hexdigit()));
         Work::Since(base.map(CommitId::new))
     }
 
-    /// From now on what is in the slot is somebody's work, done on `base`. Not synced: of a torn note only the base is
+    /// From now on what is in the worktree is somebody's work, done on `base`. Not synced: of a torn note only the base is
     /// lost, and a rescue then starts from the worktree's HEAD.
-    pub(super) fn note_work(&self, slot: SlotId, base: &CommitId) -> Result<(), SlotError> {
-        let path = self.note(slot);
+    pub(super) fn note_work(&self, name: &str, base: &CommitId) -> Result<(), SlotError> {
+        let path = self.note(name);
         fs::write(&path, format!("{base}\n")).map_err(SlotError::io(&path))
     }
 
-    /// From now on what is in the slot is nobody's work: it is saved, or half-made.
-    pub(super) fn note_no_work(&self, slot: SlotId) -> Result<(), SlotError> {
-        let path = self.note(slot);
+    /// From now on what is in the worktree is nobody's work: it is saved, or half-made.
+    pub(super) fn note_no_work(&self, name: &str) -> Result<(), SlotError> {
+        let path = self.note(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(SlotError::io(&path)(error)),
             _ => Ok(()),
@@ -182,8 +183,9 @@ impl Layout {
         unused_in(&self.folder.join(ASIDE), name)
     }
 
-    fn note(&self, slot: SlotId) -> PathBuf {
-        self.state.join(format!("slot-{slot}.base"))
+    /// By the worktree's name: a run that has its worktrees elsewhere has the same slot, in another worktree.
+    fn note(&self, name: &str) -> PathBuf {
+        self.state.join(format!("{name}.base"))
     }
 
     /// The name of a slot's worktree: `slot-N`, or with a letter after it if a worktree that is not ours has that name.
@@ -229,6 +231,12 @@ pub(super) fn slot_of(name: &str) -> Option<SlotId> {
     let rest = name.strip_prefix("slot-")?;
     let digits = rest.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(rest);
     digits.parse().ok().filter(|n| *n > 0 && !digits.starts_with(['+', '0'])).map(SlotId)
+}
+
+/// What a place is called among others.
+fn slug_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    slug_of_place(&name, path.as_os_str().as_bytes())
 }
 
 /// A place in `folder`, which is made, under a number of its own.

@@ -73,16 +73,16 @@ impl Slots {
         let (at, Slot { name, lock }) = (self.path(slot), self.slot(slot)?);
         refuse_symlink(&at)?;
         if !locked(&self.prepared).contains(&slot) {
-            self.save_leftover(slot, &at, name)?;
+            self.save_leftover(&at, name)?;
             locked(&self.prepared).insert(slot);
         }
-        self.layout.note_no_work(slot)?;
+        self.layout.note_no_work(name)?;
         match self.repo.reset_worktree(&at, name, base, lock) {
             Ok(()) => {}
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(_) => self.make(&at, slot, base)?,
         }
-        self.layout.note_work(slot, base)?;
+        self.layout.note_work(name, base)?;
         Ok(at)
     }
 
@@ -111,7 +111,7 @@ impl Slots {
             // One that was killed while it was removed has lost its folder first.
             let is_left = at.exists() || recorded.iter().any(|(other, place)| other == name && *place == at);
             if is_left && !locked(&self.prepared).contains(&slot) {
-                self.save_leftover(slot, &at, name)?;
+                self.save_leftover(&at, name)?;
                 locked(&self.prepared).insert(slot);
             }
         }
@@ -180,8 +180,8 @@ impl Slots {
         Ok(self.repo.discard_lent(&self.path(slot), name)?)
     }
 
-    fn save_leftover(&self, slot: SlotId, at: &Path, name: &str) -> Result<(), SlotError> {
-        let Work::Since(base) = self.layout.work_in(slot) else { return Ok(()) };
+    fn save_leftover(&self, at: &Path, name: &str) -> Result<(), SlotError> {
+        let Work::Since(base) = self.layout.work_in(name) else { return Ok(()) };
         if !at.exists() {
             return Ok(());
         }
@@ -239,8 +239,7 @@ impl Slots {
 
     /// The slot's work is saved, or not worth saving: should this run die before the slot is prepared again, nobody needs to rescue it.
     pub fn saved(&self, slot: SlotId) -> Result<(), SlotError> {
-        self.slot(slot)?;
-        self.layout.note_no_work(slot)
+        self.layout.note_no_work(&self.slot(slot)?.name)
     }
 
     /// What is in the slot could not be saved: it stays as it is when the run ends, for `resume` or `clean` to save it.
@@ -260,7 +259,7 @@ impl Slots {
         let trash = self.layout.trash();
         let prepared = locked(&self.prepared).clone();
         for slot in prepared {
-            if let Err(error) = self.layout.note_no_work(slot) {
+            if let Err(error) = self.layout.note_no_work(&self.name(slot)) {
                 self.warn(error.to_string());
             }
             if keep == Keep::Nothing

@@ -55,7 +55,7 @@ pub fn sweep(repo: &Repository, at: Option<&Path>) -> Result<Vec<Swept>, SlotErr
 fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Result<Swept, SlotError> {
     let slot = slot_of(name).expect("the caller chose it by that");
     let Some(_lock) = layout.try_lock(slot)? else { return Ok(Swept::InUse { at }) };
-    let held = match layout.work_in(slot) {
+    let held = match layout.work_in(name) {
         Work::Since(base) if at.exists() => rescue(repo, layout, &at, name, base),
         _ => Ok(Rescued::default()),
     };
@@ -63,7 +63,7 @@ fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Res
         Ok(to) => to,
         Err(error) => return Ok(Swept::Left { at, why: error.to_string() }),
     };
-    layout.note_no_work(slot)?;
+    layout.note_no_work(name)?;
     delete(&layout.temporary(name))?;
     if let Err(error) = repo.remove_worktree(&at, name, &layout.trash()) {
         return Ok(Swept::Left { at, why: error.to_string() });

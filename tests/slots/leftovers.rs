@@ -111,16 +111,22 @@ fn a_sweep_removes_dead_slots_holds_what_is_unsaved_and_spares_the_living() {
     assert_eq!(sweep(&repo, None).unwrap(), [Swept::InUse { at: at.clone() }, Swept::InUse { at: used.clone() }]);
     drop(holder);
     drop(open(&test, 2));
-    // A git that another test starts this moment has our locks until it has begun: then a sweep leaves one of them, or both.
-    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    let mut swept = Vec::new();
-    while swept.len() < 2 && std::time::Instant::now() < limit {
-        swept.extend(sweep(&repo, None).unwrap().into_iter().filter(|one| !matches!(one, Swept::InUse { .. })));
-    }
+    let mut swept = swept(&repo, None, 2);
     swept.sort_by_key(|one| matches!(one, Swept::Removed { .. }));
     let [Swept::Rescued { to, .. }, Swept::Removed { .. }] = &swept[..] else { panic!("{swept:?}") };
     let refname = to.refname.as_ref().unwrap();
     assert_eq!(test.git(&["show", &format!("{refname}:unsaved")]), "precious");
     assert!(!test.root().with_extension("wave").exists());
     assert_eq!(sweep(&repo, None).unwrap(), []);
+}
+
+/// What a sweep does with `count` worktrees. A git that another test starts this moment has our locks until it has begun: then a sweep
+/// leaves one of them, or more.
+pub(super) fn swept(repo: &Repository, at: Option<&Path>, count: usize) -> Vec<Swept> {
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let mut swept = Vec::new();
+    while swept.len() < count && std::time::Instant::now() < limit {
+        swept.extend(sweep(repo, at).unwrap().into_iter().filter(|one| !matches!(one, Swept::InUse { .. })));
+    }
+    swept
 }

@@ -75,3 +75,22 @@ fn what_a_planted_link_leads_to_is_no_trash() {
     let there = std::fs::read_dir(&precious).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(there.collect::<Vec<_>>(), ["file"], "nothing went there, and nothing from there");
 }
+
+#[test]
+fn what_a_dead_run_left_elsewhere_is_held_though_another_had_its_slot_meanwhile() {
+    let test = furnished();
+    let (repo, base, elsewhere) =
+        (Repository::discover(test.root()).unwrap(), base(&test), test.home().join("elsewhere"));
+    let dead = Slots::open(&repo, Some(&elsewhere), 1).unwrap();
+    let at = dead.prepare(SlotId(1), &base).unwrap();
+    std::fs::write(at.join("unsaved"), "precious\n").unwrap();
+    drop(dead);
+    let (_, slots) = open(&test, 1);
+    slots.prepare(SlotId(1), &base).unwrap();
+    assert_eq!(slots.close(Keep::Nothing), Vec::<String>::new());
+    drop(slots);
+    let swept = leftovers::swept(&repo, Some(&elsewhere), 1);
+    let [Swept::Rescued { to, .. }] = &swept[..] else { panic!("{swept:?}") };
+    let refname = to.refname.as_ref().unwrap();
+    assert_eq!(test.git(&["show", &format!("{refname}:unsaved")]), "precious");
+}
