@@ -8,6 +8,8 @@ mod contained;
 mod guarded;
 #[path = "isolation/levels.rs"]
 mod levels;
+#[path = "isolation/side_by_side.rs"]
+mod side_by_side;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -102,7 +102,8 @@ impl Repository {
                 // A `git pack-refs` took the empty folder away, and has the ref in its file.
                 Err(_) if !above.exists() => return self.sync_objects(),
                 synced => {
-                    synced.map_err(|error| GitError::NotSynced { path: above.to_owned(), reason: error.to_string() })?
+                    synced
+                        .map_err(|error| GitError::NotSynced { path: above.to_owned(), reason: error.to_string() })?;
                 }
             }
         }

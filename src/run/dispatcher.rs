@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::event::{AttemptOutcome, Event, Fold, Report, RunState};
+use crate::event::{AttemptOutcome, Event, Fold, RunState};
 use crate::names::{CommitId, EntryId, SlotId, TicketId};
 use crate::plan::{Plan, TicketIx};
 use crate::policy::Backoff;
 use crate::queue::{QueueError, Told};
 use crate::run::agreed::Agreed;
 use crate::run::attempt::{self, Attempt, Verdict, Workshop, jitter};
+use crate::run::ending::Ending;
 use crate::run::face::{Consent, Face};
 use crate::run::guard::Guard;
 use crate::run::leash::Leash;
@@ -32,33 +33,12 @@ use crate::run::settings::{Mode, Worktrees};
 use crate::run::signals::{Signal, SignalCount, Signals};
 use crate::run::start::RunError;
 use crate::schedule::{Action, Happening, Scheduler};
-use crate::store::FileLock;
 use crate::worktree::Keep;
 
 /// How often the screen is told how things look.
 const PULSE: Duration = Duration::from_millis(250);
 /// How often the queue is looked at even if nothing asked for it.
 const BACKSTOP: Duration = Duration::from_secs(30);
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ending {
-    /// Everything about it.
-    pub report: Report,
-    /// The signal that ended it, if one did.
-    pub signal: Option<u8>,
-    /// The fault of the repository or the machine that ended it, if one did; the run can be resumed.
-    pub refused: Option<String>,
-    /// The run's locks: nobody else is at its record, or on its target, until what is to be kept of it is kept.
-    pub(crate) held: Vec<FileLock>,
-}
-
-impl Ending {
-    /// Lets others at the run's record, and at its target.
-    pub fn let_go(&mut self) {
-        self.held.clear();
-    }
-}
 
 /// What arrives from the threads.
 pub(super) enum Message {

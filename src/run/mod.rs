@@ -28,6 +28,7 @@ mod attempt;
 mod brief;
 mod clock;
 mod dispatcher;
+mod ending;
 mod face;
 mod guard;
 mod isolation;
@@ -50,7 +51,7 @@ mod undo;
 mod worker;
 
 pub(crate) use clock::now;
-pub use dispatcher::Ending;
+pub use ending::Ending;
 pub use face::{Consent, Face};
 pub use isolation::{CACHES, Demand, Isolation, Level, Network, Unisolated};
 pub use machine::measure;

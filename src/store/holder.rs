@@ -47,7 +47,7 @@ impl Birth {
 
 impl Holder {
     /// This process, from now on.
-    pub(super) fn myself(command: &str) -> Self {
+    pub(crate) fn myself(command: &str) -> Self {
         let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let pid = std::process::id();
         Self { pid, started, command: command.to_owned(), birth: Birth::of(pid) }

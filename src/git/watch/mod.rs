@@ -5,12 +5,16 @@
 //! never reads it. What changed while no worker ran is the user's own and becomes what is known; so does what git itself
 //! writes when people make branches. Looking costs one `stat` per file.
 //!
+//! Runs that go on side by side in one repository judge a change together: a worker of one is no less a suspect for the other, and
+//! what was undone by one is not undone again by the other.
+//!
 //! It notices; it does not prevent: a program that works against the watch itself, from under the same user, is for the
 //! kernel to keep out. Knows nothing of tickets: a worker is a name and a span of time.
 
 mod harmless;
 mod kept;
 mod moment;
+mod together;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,6 +23,9 @@ use std::time::{Duration, Instant};
 
 use self::kept::{Kept, Kind};
 use self::moment::{Moment, Within};
+use self::together::{Board, Together};
+use serde::{Deserialize, Serialize};
+
 use super::pipes::take_away;
 use super::{GitError, Repository};
 use crate::store::private_dir;
@@ -32,11 +39,11 @@ const TICK: Duration = Duration::from_millis(20);
 type Files = Vec<(PathBuf, Kind)>;
 
 /// Something that was changed while workers ran, and was undone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tampering {
     /// What, and where it is now: for people.
     pub what: String,
-    /// Who ran when it was changed. One alone did it, if no person did.
+    /// Who ran when it was changed, also in other runs. One alone did it, if no person did.
     pub suspects: Vec<String>,
 }
 
@@ -49,6 +56,7 @@ struct Watch {
     repo: Repository,
     /// Where what was put aside goes.
     aside: PathBuf,
+    together: Together,
     state: Mutex<State>,
 }
 
@@ -65,7 +73,7 @@ struct State {
 }
 
 /// Whose command a worker runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Whose {
     /// A ticket's: it may change nothing.
     Tickets,
@@ -98,7 +106,8 @@ impl Repository {
             }
             state.folders.push(folder);
         }
-        let watch = Arc::new(Watch { repo: self.clone(), aside: aside.to_owned(), state: Mutex::new(state) });
+        let (together, state) = (Together::new(self)?, Mutex::new(state));
+        let watch = Arc::new(Watch { repo: self.clone(), aside: aside.to_owned(), together, state });
         WATCHES.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&watch));
         Ok(Watching(watch))
     }
@@ -192,8 +201,9 @@ impl Watching {
     /// From now on this worker may be the one who changes something.
     pub fn worker_begins(&self, who: &str, whose: Whose) -> Result<(), GitError> {
         self.0.settle()?;
-        self.0.state().spans.push(Span { who: who.to_owned(), whose, began: Instant::now(), ended: None });
-        Ok(())
+        let mut state = self.0.state();
+        state.spans.push(Span { who: who.to_owned(), whose, began: Instant::now(), ended: None });
+        self.0.share(&mut state)
     }
 
     /// The worker and all that it started are dead. Gives what was changed while it ran, and undone: what it alone may have
@@ -204,6 +214,7 @@ impl Watching {
         if let Some(span) = state.spans.iter_mut().find(|span| span.who == who && span.ended.is_none()) {
             span.ended = Some(Instant::now());
         }
+        let settled = settled.and(self.0.share(&mut state));
         let (its, others) =
             state.found.drain(..).partition(|one: &Tampering| one.suspects.iter().any(|name| name == who));
         state.found = others;
@@ -214,6 +225,8 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         WATCHES.write().unwrap_or_else(PoisonError::into_inner).retain(|watch| !Arc::ptr_eq(watch, &self.0));
+        // What stays there counts no more once we have ended.
+        let _ = self.0.together.open().and_then(Board::take_down);
     }
 }
 
@@ -226,19 +239,38 @@ impl Watch {
         let mut state = self.state();
         let begun = Moment::now();
         state.meet_new_hooks();
-        let State { kept, spans, found, looked, .. } = &mut *state;
+        if state.has_changes()? {
+            self.judge(&mut state)?;
+        }
+        state.looked = begun;
+        Ok(())
+    }
+
+    /// Nobody else judges meanwhile: what another run has put back by then is as it was.
+    fn judge(&self, state: &mut State) -> Result<(), GitError> {
+        let mut board = self.together.open()?;
+        let others = board.others();
+        let State { kept, spans, found, looked, .. } = state;
         for file in kept {
             let Some(change) = file.changed()? else { continue };
-            let suspects = suspects(spans, Within::of(change.at, *looked, Moment::now()));
+            let suspects = suspects(spans.iter().chain(&others), Within::of(change.at, *looked, Moment::now()));
             if suspects.is_empty() || file.is_harmless(&change) {
                 file.adopt(change);
                 continue;
             }
             private_dir(&self.aside).map_err(super::worktree::store)?;
-            let what = file.put_back(&self.aside)?;
-            found.push(Tampering { what, suspects });
+            let tampering = Tampering { what: file.put_back(&self.aside)?, suspects };
+            board.tell(&tampering);
+            found.push(tampering);
         }
-        *looked = begun;
+        found.extend(board.post(spans)?);
+        Ok(())
+    }
+
+    /// Lets other runs know who is at work here, and hears what they have found.
+    fn share(&self, state: &mut State) -> Result<(), GitError> {
+        let told = self.together.open()?.post(&state.spans)?;
+        state.found.extend(told);
         Ok(())
     }
 
@@ -247,16 +279,29 @@ impl Watch {
     fn clear_pipes(&self) -> Result<(), GitError> {
         let mut state = self.state();
         let begun = Moment::now();
-        for path in self.repo.shared_pipes() {
-            let made = Within::of(kept::time_of(&path), state.listed, Moment::now());
-            let suspects = suspects(&state.spans, made);
-            if !suspects.is_empty() {
-                take_away(&path).map_err(|e| GitError::io(&path, e))?;
-                let what = format!("{} was made a pipe or a device, at which git waits; it is gone", path.display());
-                state.found.push(Tampering { what, suspects });
-            }
+        let pipes = self.repo.shared_pipes();
+        if !pipes.is_empty() {
+            self.judge_pipes(&mut state, &pipes)?;
         }
         state.listed = begun;
+        Ok(())
+    }
+
+    fn judge_pipes(&self, state: &mut State, pipes: &[PathBuf]) -> Result<(), GitError> {
+        let mut board = self.together.open()?;
+        let others = board.others();
+        for path in pipes {
+            let made = Within::of(kept::time_of(path), state.listed, Moment::now());
+            let suspects = suspects(state.spans.iter().chain(&others), made);
+            if !suspects.is_empty() {
+                take_away(path).map_err(|e| GitError::io(path, e))?;
+                let what = format!("{} was made a pipe or a device, at which git waits; it is gone", path.display());
+                let tampering = Tampering { what, suspects };
+                board.tell(&tampering);
+                state.found.push(tampering);
+            }
+        }
+        state.found.extend(board.post(&state.spans)?);
         Ok(())
     }
 }
@@ -279,6 +324,15 @@ impl State {
         }
     }
 
+    fn has_changes(&mut self) -> Result<bool, GitError> {
+        for file in &mut self.kept {
+            if file.changed()?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A hook that was not there when the watch began was absent then.
     fn meet_new_hooks(&mut self) {
         for folder in self.folders.clone() {
@@ -292,12 +346,13 @@ impl State {
 }
 
 /// Whose deed it may be, of those who ran then; nobody's where the user's own command ran.
-fn suspects(spans: &[Span], then: Within) -> Vec<String> {
+fn suspects<'a>(spans: impl Iterator<Item = &'a Span>, then: Within) -> Vec<String> {
     let ran = |span: &&Span| then.to + TICK >= span.began && span.ended.is_none_or(|ended| then.from <= ended + TICK);
-    if spans.iter().filter(ran).any(|span| span.whose == Whose::Users) {
+    let spans: Vec<&Span> = spans.filter(ran).collect();
+    if spans.iter().any(|span| span.whose == Whose::Users) {
         return Vec::new();
     }
-    let names: BTreeSet<&String> = spans.iter().filter(ran).map(|span| &span.who).collect();
+    let names: BTreeSet<&String> = spans.iter().map(|span| &span.who).collect();
     names.into_iter().cloned().collect()
 }
 
@@ -317,14 +372,14 @@ mod tests {
             ended: ended.map(at),
         };
         let spans = [span("A", 10, Some(20)), span("B", 15, None), span("A", 30, None)];
-        assert_eq!(suspects(&spans, within(5, 5)), [""; 0]);
-        assert_eq!(suspects(&spans, within(12, 12)), ["A"]);
-        assert_eq!(suspects(&spans, within(17, 17)), ["A", "B"]);
-        assert_eq!(suspects(&spans, within(25, 25)), ["B"]);
-        assert_eq!(suspects(&spans, within(31, 31)), ["A", "B"]);
-        assert_eq!(suspects(&spans, within(5, 12)), ["A"]);
-        assert_eq!(suspects(&spans, within(12, 16)), ["A", "B"]);
+        assert_eq!(suspects(spans.iter(), within(5, 5)), [""; 0]);
+        assert_eq!(suspects(spans.iter(), within(12, 12)), ["A"]);
+        assert_eq!(suspects(spans.iter(), within(17, 17)), ["A", "B"]);
+        assert_eq!(suspects(spans.iter(), within(25, 25)), ["B"]);
+        assert_eq!(suspects(spans.iter(), within(31, 31)), ["A", "B"]);
+        assert_eq!(suspects(spans.iter(), within(5, 12)), ["A"]);
+        assert_eq!(suspects(spans.iter(), within(12, 16)), ["A", "B"]);
         let trusted = Span { whose: Whose::Users, ..span("C", 31, Some(32)) };
-        assert_eq!(suspects(&[span("A", 30, None), trusted], within(31, 31)), [""; 0]);
+        assert_eq!(suspects([span("A", 30, None), trusted].iter(), within(31, 31)), [""; 0]);
     }
 }
