@@ -7,6 +7,8 @@ mod busy;
 mod common;
 #[path = "run/kept.rs"]
 mod kept;
+#[path = "run/rerun.rs"]
+mod rerun;
 
 use common::{Kind, Said, TestRepo};
 use serde_json::Value;

@@ -15,7 +15,7 @@ use crate::run::attempt::jitter;
 use crate::run::dispatcher::{Dispatcher, Drain, Message};
 use crate::run::record::RecordError;
 use crate::run::settings::{Mode, OnConflict};
-use crate::schedule::{Action, Happening, State};
+use crate::schedule::{Happening, State};
 
 /// How long a landing waits for another processor of the same target.
 const LANDING_LOCK_WAIT: Duration = Duration::from_secs(60);
@@ -160,19 +160,27 @@ impl Dispatcher {
         self.step(Happening::Deferred { ticket, reason })
     }
 
-    /// Answers a conflict with another attempt on the new tip; false when no attempt is left.
+    /// Answers a conflict with another attempt on the new tip; false when no attempt is left. Where somebody is landing the entry, or
+    /// has, there is none, and [`Self::reconcile`] hears of that.
     fn rerun(&mut self, ticket: TicketIx, entry: &EntryId, deferral: &Deferral) -> Result<bool, RecordError> {
-        let reason = format!("conflict in {}", deferral.paths.join(", "));
-        let actions = self.scheduler.handle(Happening::Rerun { ticket, reason });
-        if actions.iter().any(|action| matches!(action, Action::GiveUp { .. })) {
+        if !self.scheduler.may_rerun(ticket) {
             return Ok(false);
         }
         let folder = self.shop.record.ticket_folder(&self.id(ticket));
         folder.write_feedback(&crate::run::brief::conflict_feedback(deferral))?;
-        if let Err(error) = self.shop.queue.drop_entries(std::slice::from_ref(entry)) {
-            let message = format!("entry {entry} could not be dropped: {error}");
-            self.record(Event::Warning { ticket: Some(self.id(ticket)), message })?;
+        // Before there is another attempt: what somebody has landed meanwhile is done.
+        match self.shop.queue.drop_entries(std::slice::from_ref(entry)) {
+            Ok(_) => {}
+            Err(QueueError::Ended { .. } | QueueError::Landing { .. }) => return Ok(true),
+            Err(error) => {
+                let message = format!("entry {entry} could not be dropped: {error}");
+                self.record(Event::Warning { ticket: Some(self.id(ticket)), message })?;
+                return Ok(false);
+            }
         }
+        self.queued.remove(entry);
+        let reason = format!("conflict in {}", deferral.paths.join(", "));
+        let actions = self.scheduler.handle(Happening::Rerun { ticket, reason });
         self.perform(actions)?;
         Ok(true)
     }

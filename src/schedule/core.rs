@@ -220,6 +220,10 @@ impl Core {
         matches!(self.state(ticket), State::Queued | State::Deferred(_))
     }
 
+    pub(super) fn may_rerun(&self, plan: &Plan, ticket: TicketIx) -> bool {
+        self.is_queued(ticket) && self.has_attempts(plan, ticket)
+    }
+
     fn has_attempts(&self, plan: &Plan, ticket: TicketIx) -> bool {
         let charged = self.attempts(ticket) - self.forgiven[ticket.index()];
         charged < plan.ticket(ticket).max_attempts.unwrap_or(self.rules.max_attempts)

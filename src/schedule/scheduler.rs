@@ -78,6 +78,12 @@ impl Scheduler {
         self.core.waits_for(&self.plan, ticket)
     }
 
+    /// Whether [`Happening::Rerun`] would be answered with another attempt.
+    #[must_use]
+    pub fn may_rerun(&self, ticket: TicketIx) -> bool {
+        self.core.may_rerun(&self.plan, ticket)
+    }
+
     /// The tickets that run now, in backlog order.
     #[must_use]
     pub fn running(&self) -> Vec<TicketIx> {
