@@ -202,10 +202,9 @@ impl Queue {
     }
 
     fn base_of(&self, new: &NewEntry) -> Result<CommitId, QueueError> {
-        let known = |role: &'static str, commit: &CommitId| match self.repo.commit_info(commit) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_transient() => Err(QueueError::Git(error)),
-            Err(_) => Err(QueueError::NoCommit { role, commit: commit.clone() }),
+        let known = |role: &'static str, commit: &CommitId| {
+            let there = self.repo.has_commit(commit)?;
+            there.then_some(()).ok_or_else(|| QueueError::NoCommit { role, commit: commit.clone() })
         };
         known("head", &new.head)?;
         let tip = self.tip_of(&new.target)?;

@@ -265,3 +265,21 @@ fn a_lock_on_a_ref_that_a_worker_leaves_is_named_at_the_end_and_stays() {
         assert_eq!(repo.path(lock).exists(), line != "rm -f", "{line}");
     }
 }
+
+#[test]
+fn a_worktree_of_the_users_that_they_remove_meanwhile_stays_removed() {
+    let repo = TestRepo::new();
+    for name in ["mine", "kept"] {
+        repo.git(&["worktree", "add", "-q", &format!("../{name}"), "-b", name]);
+    }
+    let remove = "git -C $WAVE_ROOT worktree remove ../mine; echo a > a";
+    let said = run(&repo, "guard", &[("A", remove)], &[]);
+    assert_eq!((said.code, ticket(&said, "A")["state"].as_str()), (Some(0), Some("landed")), "{}", said.stderr);
+    assert_eq!(warnings(&said), Vec::<String>::new());
+    assert!(!repo.home().join("mine").exists());
+    assert_eq!(repo.git(&["worktree", "list"]).lines().count(), 2);
+    let break_it = "rm $WAVE_ROOT/../kept/.git; echo b > b";
+    let said = run(&repo, "guard", &[("B", break_it)], &[]);
+    assert!(reason(&said, "B").contains("tampering"), "{}", said.stderr);
+    assert_eq!(repo.git_in(&repo.home().join("kept"), &["status", "--porcelain"]), "");
+}

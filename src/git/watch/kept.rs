@@ -42,6 +42,8 @@ type Stamp = Option<(u64, u64, i64, i64)>;
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) path: PathBuf,
+    /// The folder of the linked worktree that it belongs to, in the repository.
+    worktree: Option<PathBuf>,
     kind: Kind,
     content: Content,
     stamp: Stamp,
@@ -60,11 +62,15 @@ impl Kept {
         // Stamped before it is read: a change in between is seen as one.
         let stamp = stamp(&path);
         let content = read(&path).unwrap_or(Content::Other);
-        Self { path, kind, content, stamp }
+        Self { path, worktree: None, kind, content, stamp }
     }
 
     pub(super) fn absent(path: PathBuf, kind: Kind) -> Self {
-        Self { path, kind, content: Content::Nothing, stamp: None }
+        Self { path, worktree: None, kind, content: Content::Nothing, stamp: None }
+    }
+
+    pub(super) fn of(self, worktree: Option<PathBuf>) -> Self {
+        Self { worktree, ..self }
     }
 
     /// What it became, if it is not as it was. One that was only touched is as it was.
@@ -83,6 +89,10 @@ impl Kept {
 
     /// Whether git itself writes such a change when people do ordinary things.
     pub(super) fn is_harmless(&self, change: &Change) -> bool {
+        // A worktree that was removed as a whole, as `git worktree remove` does, leads nowhere.
+        if change.content == Content::Nothing && self.worktree.as_ref().is_some_and(|worktree| !worktree.exists()) {
+            return true;
+        }
         let text = |content: &Content| match content {
             Content::Nothing => Some(String::new()),
             Content::File { bytes, .. } => String::from_utf8(bytes.clone()).ok(),

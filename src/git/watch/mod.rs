@@ -95,10 +95,12 @@ impl Repository {
         let (looked, kept) = (Moment::now(), Vec::new());
         let (folders, spans, found) = (Vec::new(), Vec::new(), Vec::new());
         let mut state = State { kept, folders, spans, found, looked, listed: looked };
-        let (mut files, folders) = self.watched()?;
-        files.extend(self.pointers());
+        let (files, folders) = self.watched()?;
         for (path, kind) in files {
             state.keep(path, kind);
+        }
+        for (path, kind, of) in self.pointers() {
+            state.keep_of(path, kind, Some(of));
         }
         for folder in folders {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -145,16 +147,16 @@ impl Repository {
         Ok((files, folders.filter(|path| !of_checkout(path)).collect()))
     }
 
-    /// What ties the user's linked worktrees to the repository.
-    fn pointers(&self) -> Files {
+    /// What ties the user's linked worktrees to the repository, each with the worktree's folder there.
+    fn pointers(&self) -> Vec<(PathBuf, Kind, PathBuf)> {
         let mut files = Vec::new();
         for (name, at) in self.worktrees().unwrap_or_default() {
             // A slot is checked before each use, and made anew.
             if !name.starts_with("slot-") {
                 let admin = self.common_dir().join("worktrees").join(name);
-                files.push((at.join(".git"), Kind::Plain));
-                files.extend(["gitdir", "commondir"].map(|file| (admin.join(file), Kind::Plain)));
-                files.push((admin.join("config.worktree"), Kind::Configuration));
+                files.push((at.join(".git"), Kind::Plain, admin.clone()));
+                files.extend(["gitdir", "commondir"].map(|file| (admin.join(file), Kind::Plain, admin.clone())));
+                files.push((admin.join("config.worktree"), Kind::Configuration, admin));
             }
         }
         files
@@ -313,14 +315,15 @@ impl State {
             && real != path
             && real.is_file()
         {
-            self.keep_one(real, kind);
+            self.keep_of(real, kind, None);
         }
-        self.keep_one(path, kind);
+        self.keep_of(path, kind, None);
     }
 
-    fn keep_one(&mut self, path: PathBuf, kind: Kind) {
+    /// Keeps a file as it is now, of a linked worktree perhaps.
+    fn keep_of(&mut self, path: PathBuf, kind: Kind, worktree: Option<PathBuf>) {
         if !self.kept.iter().any(|kept| kept.path == path) {
-            self.kept.push(Kept::now(path, kind));
+            self.kept.push(Kept::now(path, kind).of(worktree));
         }
     }
 
