@@ -3,7 +3,7 @@
 //! A file, read and written under a lock, which is held as long as a change is judged and undone. It is not durable: after a power
 //! cut those who wrote it are gone, and what the dead have written does not count.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -20,6 +20,8 @@ use crate::store::{FileLock, Holder, read_regular, state_folder};
 
 /// More than the spans of thousands of workers take.
 const LONGEST: u64 = 1 << 26;
+/// A worker that ended longer ago is no suspect for others: its own run has looked at its end, and has undone what it did.
+const RECENT: Duration = Duration::from_secs(60);
 
 /// Where one watch shares with others.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Together {
     pub(super) fn open(&self) -> Result<Board<'_>, GitError> {
         let alone = FileLock::block(&self.file.with_extension("lock")).map_err(store)?;
         let read = read_regular(&self.file, LONGEST).ok();
-        // Torn where its writer was killed.
+        // Not there, or not ours to read: then nobody else is known.
         let mut posts: Vec<Post> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         posts.retain(|post| post.of == self.me || post.of.process.lives());
         Ok(Board { together: self, posts, _alone: alone })
@@ -120,7 +122,8 @@ impl Board<'_> {
             began: nanoseconds(span.began),
             ended: span.ended.map(nanoseconds),
         };
-        self.posts.push(Post { of: me, spans: spans.iter().map(posted).collect(), told: Vec::new() });
+        let recent = spans.iter().filter(|span| span.ended.is_none_or(|ended| ended.elapsed() < RECENT));
+        self.posts.push(Post { of: me, spans: recent.map(posted).collect(), told: Vec::new() });
         self.write()?;
         Ok(told)
     }
@@ -133,8 +136,10 @@ impl Board<'_> {
 
     fn write(&self) -> Result<(), GitError> {
         let text = serde_json::to_vec(&self.posts).expect("BUG: what was posted is text and numbers");
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.together.file);
-        file.and_then(|mut file| file.write_all(&text)).map_err(|e| GitError::io(&self.together.file, e))
+        let (file, new) = (&self.together.file, self.together.file.with_extension("new"));
+        let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+        let written = written.and_then(|mut written| written.write_all(&text)).and_then(|()| fs::rename(&new, file));
+        written.map_err(|e| GitError::io(file, e))
     }
 }
 
