@@ -194,6 +194,8 @@ impl Queue {
     /// held there already keeps its ref; this one then gets one with its own number.
     pub(super) fn rescue(&self, entry: &Entry) -> Result<String, QueueError> {
         let [plain, numbered] = rescue_refs(entry);
+        // The same ticket may be deferred on two branches at once.
+        let _alone = FileLock::block(&self.folder.join("rescue.lock"))?;
         let held = self.repo.tip(&BranchRef::new(&plain))?;
         let free = held.is_none_or(|held| held == entry.head);
         let name = if free { plain } else { numbered };

@@ -31,3 +31,43 @@ fn an_index_that_a_killed_landing_held_is_let_go_of_once_it_has_followed_and_not
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     repo.assert_tidy();
 }
+
+#[test]
+fn one_ticket_that_is_deferred_on_two_branches_at_once_has_each_work_held() {
+    let repo = TestRepo::new();
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.git(&["checkout", "-q", "--detach"]);
+    let changed = |text: &str| repo.candidate(&base, text, &[("README", Some(text))]);
+    for branch in ["main", "next"] {
+        repo.git(&["update-ref", &format!("refs/heads/{branch}"), &changed(&format!("tip of {branch}\n"))]);
+    }
+    for round in 0..20 {
+        let ticket = format!("T{round}");
+        std::thread::scope(|scope| {
+            for branch in ["main", "next"] {
+                let (repo, ticket, head) = (&repo, &ticket, changed(&format!("{branch} {round}\n")));
+                let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
+                let entry = NewEntry {
+                    target: BranchRef::from_branch(branch),
+                    base: Some(CommitId::new(&base)),
+                    ..new(ticket, &head)
+                };
+                queue.add(entry).unwrap();
+                scope.spawn(move || {
+                    let mut held = None;
+                    let mut tell = |told| {
+                        if let Told::Outcome(outcome) = told
+                            && let Landing::Deferred(deferral) = outcome.landing
+                            && outcome.ticket.as_str() == ticket
+                        {
+                            held = deferral.rescue_ref;
+                        }
+                    };
+                    let how = Processing { wait: Duration::ZERO, approve: None, give_up: &|| false };
+                    queue.process(&BranchRef::from_branch(branch), &how, &mut tell).unwrap();
+                    assert_eq!(repo.git(&["rev-parse", &held.unwrap()]), head, "{branch}, {round}");
+                });
+            }
+        });
+    }
+}
