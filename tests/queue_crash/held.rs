@@ -43,9 +43,10 @@ fn one_ticket_that_is_deferred_on_two_branches_at_once_has_each_work_held() {
     }
     for round in 0..20 {
         let ticket = format!("T{round}");
+        let both = std::sync::Barrier::new(2);
         std::thread::scope(|scope| {
             for branch in ["main", "next"] {
-                let (repo, ticket, head) = (&repo, &ticket, changed(&format!("{branch} {round}\n")));
+                let (repo, both, ticket, head) = (&repo, &both, &ticket, changed(&format!("{branch} {round}\n")));
                 let queue = Queue::open(&Repository::discover(repo.root()).unwrap()).unwrap();
                 let entry = NewEntry {
                     target: BranchRef::from_branch(branch),
@@ -64,7 +65,10 @@ fn one_ticket_that_is_deferred_on_two_branches_at_once_has_each_work_held() {
                         }
                     };
                     let how = Processing { wait: Duration::ZERO, approve: None, give_up: &|| false };
-                    queue.process(&BranchRef::from_branch(branch), &how, &mut tell).unwrap();
+                    both.wait();
+                    let processed = queue.process(&BranchRef::from_branch(branch), &how, &mut tell);
+                    both.wait();
+                    processed.unwrap();
                     assert_eq!(repo.git(&["rev-parse", &held.unwrap()]), head, "{branch}, {round}");
                 });
             }
