@@ -160,7 +160,8 @@ pub(crate) fn conclude(face: &Face, ending: &Ending) -> Result<Exit, CliError> {
         face.say(&crate::report::summary(&ending.report, face.color));
     }
     if let Some(reason) = &ending.refused {
-        face.remark(&format!("error: {reason}\n  hint: nothing is lost: `git wave resume` goes on"));
+        let run = &ending.report.run;
+        face.remark(&format!("error: {reason}\n  hint: nothing is lost: `git wave resume {run}` goes on"));
         return Ok(Exit::Refused);
     }
     Ok(ending.signal.map_or_else(|| exit_of(&ending.report), Exit::Signal))

@@ -51,7 +51,8 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
             runner.ask(only)?;
         }
     }
-    face.say(&format!("stopped run {}; `git wave resume` goes on with it", record.id()));
+    let id = record.id();
+    face.say(&format!("stopped run {id}; `git wave resume {id}` goes on with it"));
     done(face, Some(&record))
 }
 

@@ -182,10 +182,10 @@ mod tests {
         ## Next
 
         ```
-        git wave logs API-9  # what it printed
-        git wave retry API-9  # try what failed again
-        git wave explain AUTH-003  # why it was set aside
-        git wave retry AUTH-003  # try to land what was deferred again
+        git wave logs --run r1 API-9  # what it printed
+        git wave retry --run r1 API-9  # try what failed again
+        git wave explain --run r1 AUTH-003  # why it was set aside
+        git wave retry --run r1 AUTH-003  # try to land what was deferred again
         git log --oneline aaaaaaaaaa..cccccccccc  # what landed
         ```
         ");

@@ -74,7 +74,7 @@ mod tests {
         run r1, 3 workers, started 2026-11-21T05:00:00Z
           deferred   AUTH-003   1m 40s  conflict in src/auth.rs
           failed     API-9      1m 00s  timed out after 50s
-        next: git wave logs API-9
+        next: git wave logs --run r1 API-9
         ");
     }
 }

@@ -85,18 +85,21 @@ pub(crate) fn figures(report: &Report) -> Vec<String> {
 /// Exact commands that go on from here, each with what it does.
 pub(crate) fn next_commands(report: &Report) -> Vec<(String, &'static str)> {
     let mut next = Vec::new();
+    // By its name: another run, onto another branch perhaps, may have tickets of the same ids.
+    let run = shell_word(report.run.as_str());
+    let of_run = |command: &str, ids: &[&str]| with_ids(&format!("git wave {command} --run {run}"), ids);
     if report.state == RunState::Stopped {
-        next.push((format!("git wave resume {}", shell_word(report.run.as_str())), "go on where it stopped"));
+        next.push((format!("git wave resume {run}"), "go on where it stopped"));
     }
     let failed = ids(report, FinalState::Failed);
     if let Some(first) = failed.first() {
-        next.push((with_ids("git wave logs", &[first]), "what it printed"));
-        next.push((with_ids("git wave retry", &failed), "try what failed again"));
+        next.push((of_run("logs", &[first]), "what it printed"));
+        next.push((of_run("retry", &failed), "try what failed again"));
     }
     let deferred = ids(report, FinalState::Deferred);
     if let Some(first) = deferred.first() {
-        next.push((with_ids("git wave explain", &[first]), "why it was set aside"));
-        next.push((with_ids("git wave retry", &deferred), "try to land what was deferred again"));
+        next.push((of_run("explain", &[first]), "why it was set aside"));
+        next.push((of_run("retry", &deferred), "try to land what was deferred again"));
     }
     if report.base != report.tip {
         let range = format!("{}..{}", report.base.short(), report.tip.short());
@@ -150,6 +153,6 @@ mod tests {
             ticket.state = FinalState::Failed;
             ticket.id = "-rf $(x)".into();
         }
-        assert_eq!(next_commands(&report)[0].0, "git wave logs -- '-rf $(x)'");
+        assert_eq!(next_commands(&report)[0].0, "git wave logs --run r1 -- '-rf $(x)'");
     }
 }
