@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::context::Context;
 use crate::cli::{CliError, Face};
 use crate::config::{Origin, user_folder};
-use crate::store::{FileLock, private_dir, write_atomic};
+use crate::store::{FileLock, StoreError, private_dir, write_atomic};
 
 /// One thing the user trusts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,11 @@ fn known() -> Result<Vec<Trusted>, CliError> {
 fn remember(this: Trusted) -> Result<(), CliError> {
     let file = file()?;
     private_dir(file.parent().unwrap_or(Path::new("/")))?;
-    let _alone = FileLock::block(&file.with_extension("lock"))?;
+    let _alone = match FileLock::block(&file.with_extension("lock")) {
+        // A home on another machine, where a lock means nothing: two at once are rarer than such homes.
+        Err(StoreError::Network { .. }) => None,
+        alone => Some(alone?),
+    };
     let mut all = known()?;
     if all.contains(&this) {
         return Ok(());

@@ -104,6 +104,7 @@ pub use submodules::Unshared;
 pub(crate) use submodules::end_their_worktrees;
 pub(crate) use swap::{Move, Swap, Turn};
 pub use version::{ProgramVersion, library_version, program_version};
+pub(crate) use watch::meanwhile;
 pub use watch::{Tampering, Watching, Whose};
 
 use crate::names::CommitId;

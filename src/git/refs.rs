@@ -100,7 +100,9 @@ impl Repository {
             let above = made.parent().unwrap_or(self.common_dir());
             match sync_dir(above) {
                 // A `git pack-refs` took the empty folder away, and has the ref in its file.
-                Err(_) if !above.exists() => return self.sync_objects(),
+                Err(_) if !above.exists() && self.tip(&BranchRef::new(refname))?.as_ref() == Some(at) => {
+                    return self.sync_objects();
+                }
                 synced => {
                     synced
                         .map_err(|error| GitError::NotSynced { path: above.to_owned(), reason: error.to_string() })?;

@@ -149,9 +149,9 @@ impl Queue {
             }
             Ok((standings.iter().map(|one| Record::Dropped { entry: one.entry.number }).collect(), dropped))
         })?;
-        for (entry, _) in &dropped {
-            self.repo.release(&entry.keep_ref())?;
-        }
+        // They are dropped: that a hold stays until the next landing is no reason to say that they are not.
+        let stay = dropped.iter().filter_map(|(entry, _)| self.repo.release(&entry.keep_ref()).err());
+        self.warn_later(stay.map(|error| super::settle::stays(&error.into())).collect());
         Ok(dropped.into_iter().map(|(entry, rescue_ref)| Dropped { entry: entry.id(), rescue_ref }).collect())
     }
 

@@ -372,6 +372,7 @@ impl Dispatcher {
         let keep = if self.shop.settings.worktrees == Worktrees::Keep { Keep::Worktrees } else { Keep::Nothing };
         let mut warnings = self.shop.slots.close(keep);
         warnings.extend(self.shop.guard.iter().flat_map(Guard::locks_left));
+        warnings.extend(self.shop.guard.iter().flat_map(Guard::untold));
         for message in warnings {
             self.record(Event::Warning { ticket: None, message })?;
         }

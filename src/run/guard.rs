@@ -104,6 +104,12 @@ impl Guard {
         Ok(Judgement { deeds: live.deeds, warnings })
     }
 
+    /// What was undone and no ticket of this run has been told of: another run's worker may have done it, for people to judge.
+    pub(crate) fn untold(&self) -> Vec<String> {
+        let found = self.watching.take_found();
+        found.into_iter().map(|one| format!("tampering by {}: {}", one.suspects.join(" or "), one.what)).collect()
+    }
+
     /// Locks on refs that came up while workers ran and are there when none does any more: for people to judge. Looked at
     /// only then, as git holds one for a moment, and not always open.
     pub(crate) fn locks_left(&self) -> Vec<String> {

@@ -30,6 +30,7 @@ mod clock;
 mod dispatcher;
 mod ending;
 mod face;
+mod folders;
 mod guard;
 mod isolation;
 mod landing;

@@ -12,8 +12,6 @@
 //! | `report.{json,md,html}` | the report, once the run ended |
 //! | `lock` | held by the runner for as long as it lives |
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +24,12 @@ use crate::names::{RunId, SlotId, TicketId, slug_of};
 use crate::plan::{Plan, Ticket};
 use crate::run::brief::TicketFolder;
 use crate::run::clock::Clock;
+use crate::run::folders::{creating, fresh_folder, remove_half_made, runs_folder};
 use crate::run::listed::Listed;
-use crate::run::naming;
 use crate::run::settings::Settings;
 use crate::store::{
-    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, read_regular_text, read_sealed, state_dir,
-    state_folder, sync_dir, write_atomic, write_sealed,
+    FileLock, Holder, Journal, Position, StoreError, clear_unfinished, read_sealed, state_dir, write_atomic,
+    write_sealed,
 };
 
 /// Whoever looks whether a lock is held keeps its taker waiting for a moment.
@@ -244,10 +242,17 @@ impl RunRecord {
 
     /// Held by the runner; before anything is written into the folder, it must be ours all through.
     pub(crate) fn lock(&self) -> Result<FileLock, RecordError> {
+        // It may have been cleaned away since it was found.
+        let is_there = || self.folder.join("plan.json").exists();
+        let gone = || RecordError::Unknown { run: self.id.to_string(), nearest: None };
+        if !is_there() {
+            return Err(gone());
+        }
         for folder in [self.folder.clone(), self.folder.join("logs"), self.folder.join("tickets")] {
             state_dir(&folder)?;
         }
-        Ok(FileLock::acquire(&self.lock_path(), LOOKERS, "git wave run")?)
+        let lock = FileLock::acquire(&self.lock_path(), LOOKERS, "git wave run")?;
+        if is_there() { Ok(lock) } else { Err(gone()) }
     }
 
     fn lock_path(&self) -> PathBuf {
@@ -355,42 +360,4 @@ fn weight(event: &Event) -> Weight {
         | Event::RunFinished { .. } => Weight::Durable,
         _ => Weight::Light,
     }
-}
-
-fn runs_folder(repo: &Repository) -> Result<PathBuf, StoreError> {
-    Ok(state_folder(repo.common_dir())?.join("runs"))
-}
-
-/// The lock under which the folders of runs come and go.
-fn creating(runs: &Path) -> PathBuf {
-    runs.with_extension("lock")
-}
-
-/// The caller holds the lock for creating runs.
-fn fresh_folder(runs: &Path) -> Result<(RunId, PathBuf), RecordError> {
-    let entries = std::fs::read_dir(runs).map_err(|source| RecordError::Read { path: runs.to_owned(), source })?;
-    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    // The queue and the refs of rescued work know a run by its name for longer than its folder is there.
-    let last = runs.with_extension("last");
-    names.extend(read_regular_text(&last, 1 << 10).ok());
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let id = naming::next(&stamp, names.iter().map(String::as_str));
-    write_atomic(&last, id.as_bytes())?;
-    let folder = runs.join(&id);
-    let made = DirBuilder::new().mode(0o700).create(&folder);
-    made.map_err(|source| RecordError::Read { path: folder.clone(), source })?;
-    sync_dir(runs)?;
-    Ok((RunId::new(id), folder))
-}
-
-/// Removes the folders of runs whose creation, or removal, was cut off. Nobody is creating one: the caller holds the lock
-/// for it.
-fn remove_half_made(runs: &Path) -> Result<(), RecordError> {
-    for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
-        let folder = entry.path();
-        if folder.is_dir() && !folder.join("plan.json").exists() {
-            std::fs::remove_dir_all(&folder).map_err(|source| RecordError::Read { path: folder, source })?;
-        }
-    }
-    Ok(())
 }

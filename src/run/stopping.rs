@@ -86,7 +86,8 @@ impl Dispatcher {
         }
         self.face.suspended();
         let since = Instant::now();
-        halt();
+        // Other runs wait for what a watch has in its hands.
+        crate::git::meanwhile(halt);
         let pause = since.elapsed();
         self.began += pause;
         for desk in self.desks.values_mut() {

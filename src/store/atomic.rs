@@ -55,7 +55,17 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_dir(folder_of(path))
 }
 
-/// Removes what [`rewrite`] of `path` leaves when it is killed, and nothing else in that folder.
+/// Replaces what need not outlive a crash, in the same way but not synced: mode 0600, whatever was there. Only one process at a
+/// time: the caller sees to it, and calls [`clear_rewriting`] after a kill.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    clear_rewriting(path)?;
+    let new = rewriting(path);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(StoreError::io(&new))?;
+    std::fs::rename(&new, path).map_err(StoreError::io(path))
+}
+
+/// Removes what [`rewrite`] or [`replace`] of `path` leaves when it is killed, and nothing else in that folder.
 pub(crate) fn clear_rewriting(path: &Path) -> Result<(), StoreError> {
     let new = rewriting(path);
     match std::fs::remove_file(&new) {

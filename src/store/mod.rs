@@ -15,7 +15,7 @@ mod regular;
 mod removal;
 mod sealed;
 
-pub(crate) use atomic::{clear_rewriting, rewrite};
+pub(crate) use atomic::{clear_rewriting, replace, rewrite};
 pub use atomic::{clear_unfinished, sync_dir, write_atomic};
 pub(crate) use boot::{once_per_start, started_at};
 pub use error::StoreError;

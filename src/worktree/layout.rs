@@ -57,7 +57,14 @@ impl Layout {
         }
         let state = state_folder(repo.common_dir())?.join("slots");
         state_dir(&state)?;
-        let lock = at.map_or_else(|| "folder.lock".to_owned(), |at| format!("folder-{}.lock", slug_of(at)));
+        // One lock for one folder, however that is spelled.
+        let lock = match at {
+            None => "folder.lock".to_owned(),
+            Some(at) => {
+                private_dir(at)?;
+                format!("folder-{}.lock", slug_of(&fs::canonicalize(at).map_err(SlotError::io(at))?))
+            }
+        };
         let used = FileLock::join(&state.join(lock))?;
         refuse_symlink(&folder)?;
         private_dir(&folder)?;

@@ -41,15 +41,19 @@ pub enum Swept {
 /// Removes the worktrees of dead runs in `at`, or beside the repository; in order of name.
 pub fn sweep(repo: &Repository, at: Option<&Path>) -> Result<Vec<Swept>, SlotError> {
     let layout = Layout::open(repo, at)?;
+    let swept = sweep_all(repo, &layout).and_then(|swept| layout.empty_trash().map(|()| swept));
+    layout.end_use();
+    swept
+}
+
+fn sweep_all(repo: &Repository, layout: &Layout) -> Result<Vec<Swept>, SlotError> {
     let mut swept = Vec::new();
     for (name, at) in repo.worktrees()? {
         if at == layout.folder.join(&name) && slot_of(&name).is_some() {
-            swept.push(sweep_one(repo, &layout, &name, at)?);
+            swept.push(sweep_one(repo, layout, &name, at)?);
         }
     }
-    let emptied = layout.empty_trash();
-    layout.end_use();
-    emptied.map(|()| swept)
+    Ok(swept)
 }
 
 fn sweep_one(repo: &Repository, layout: &Layout, name: &str, at: PathBuf) -> Result<Swept, SlotError> {

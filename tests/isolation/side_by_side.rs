@@ -68,3 +68,47 @@ fn a_plant_is_undone_once_and_held_against_the_run_whose_worker_made_it() {
     assert!(why.contains("tampering") && why.contains(".git/config"), "{why}");
     assert!(ends(&events(&one), "INNOCENT").contains(&"ticket_landed".to_owned()));
 }
+
+#[test]
+fn a_run_that_begins_meanwhile_does_not_bring_a_plant_back() {
+    let repo = TestRepo::new();
+    repo.git(&["branch", "next"]);
+    let before = repo.read(".git/config");
+    let plant = format!(
+        "git -C $WAVE_ROOT config alias.evil '!evil'; touch $WAVE_ROOT/../planted; {}echo a > a",
+        until("[ -e $WAVE_ROOT/../again ]")
+    );
+    let innocent = format!("touch $WAVE_ROOT/../again; {}echo b > b", until("[ -e $WAVE_ROOT/../over ]"));
+    backlog(&repo, "evil.json", ("EVIL", &plant));
+    backlog(&repo, "innocent.json", ("INNOCENT", &innocent));
+    let (one, other) = (repo.home().join("innocent.said"), repo.home().join("evil.said"));
+    let mut evil =
+        begin(&repo, &["--json", "run", "../evil.json", "--isolation", "guard", "--max-attempts", "1"], &other);
+    super::wait_for(&repo.home().join("planted"));
+    let mut innocent =
+        begin(&repo, &["--json", "run", "../innocent.json", "--onto", "next", "--isolation", "guard"], &one);
+    super::wait_for(&repo.home().join("again"));
+    assert!(evil.wait().unwrap().code().is_some());
+    std::fs::write(repo.home().join("over"), "").unwrap();
+    assert_eq!(innocent.wait().unwrap().code(), Some(0), "{:#?}", events(&one));
+    assert_eq!(repo.read(".git/config"), before);
+}
+
+#[test]
+fn what_the_users_set_up_in_one_run_does_is_no_tampering_for_the_other() {
+    let repo = TestRepo::new();
+    repo.git(&["branch", "next"]);
+    let innocent = format!("touch $WAVE_ROOT/../again; {}echo b > b", until("[ -e $WAVE_ROOT/../over ]"));
+    backlog(&repo, "innocent.json", ("INNOCENT", &innocent));
+    backlog(&repo, "set-up.json", ("A", "echo a > a"));
+    let one = repo.home().join("innocent.said");
+    let mut innocent =
+        begin(&repo, &["--json", "run", "../innocent.json", "--onto", "next", "--isolation", "guard"], &one);
+    super::wait_for(&repo.home().join("again"));
+    let mut set_up = repo.wave_command(repo.root(), &["run", "../set-up.json", "--isolation", "guard"]);
+    set_up.env("GIT_WAVE_SETUP", "echo '#!/bin/sh' > \"$ROOT_WORKTREE_PATH/.git/hooks/pre-push\"");
+    assert_eq!(set_up.stdout(Stdio::null()).status().unwrap().code(), Some(0));
+    std::fs::write(repo.home().join("over"), "").unwrap();
+    assert_eq!(innocent.wait().unwrap().code(), Some(0), "{:#?}", events(&one));
+    assert_eq!(repo.read(".git/hooks/pre-push"), "#!/bin/sh\n");
+}

@@ -4,9 +4,12 @@
 
 use std::fs::{self, Metadata, Permissions};
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use sha1::{Digest, Sha1};
 
 use super::harmless;
 use crate::git::GitError;
@@ -57,6 +60,25 @@ pub(super) struct Change {
     pub(super) at: SystemTime,
 }
 
+impl Content {
+    fn digest(&self) -> String {
+        let mut hash = Sha1::new();
+        match self {
+            Self::Nothing => hash.update("nothing"),
+            Self::File { bytes, mode } => hash.update([format!("file {mode:o} ").as_bytes(), bytes].concat()),
+            Self::Link(to) => hash.update([b"link ", to.as_os_str().as_bytes()].concat()),
+            Self::Other => hash.update("other"),
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Change {
+    pub(super) fn digest(&self) -> String {
+        self.content.digest()
+    }
+}
+
 impl Kept {
     pub(super) fn now(path: PathBuf, kind: Kind) -> Self {
         // Stamped before it is read: a change in between is seen as one.
@@ -104,6 +126,11 @@ impl Kept {
             (Kind::Hook, _, _) => self.path.extension().is_some_and(|extension| extension == "sample"),
             _ => false,
         }
+    }
+
+    /// Tells what is to be there from what is not.
+    pub(super) fn digest(&self) -> String {
+        self.content.digest()
     }
 
     pub(super) fn adopt(&mut self, change: Change) {

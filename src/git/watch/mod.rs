@@ -11,6 +11,7 @@
 //! It notices; it does not prevent: a program that works against the watch itself, from under the same user, is for the
 //! kernel to keep out. Knows nothing of tickets: a worker is a name and a span of time.
 
+mod files;
 mod harmless;
 mod kept;
 mod moment;
@@ -34,9 +35,6 @@ use crate::store::private_dir;
 static WATCHES: RwLock<Vec<Arc<Watch>>> = RwLock::new(Vec::new());
 /// The kernel stamps files by a clock that may be behind by a tick.
 const TICK: Duration = Duration::from_millis(20);
-
-/// Files, and what each is to git.
-type Files = Vec<(PathBuf, Kind)>;
 
 /// Something that was changed while workers ran, and was undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,81 +108,10 @@ impl Repository {
         }
         let (together, state) = (Together::new(self)?, Mutex::new(state));
         let watch = Arc::new(Watch { repo: self.clone(), aside: aside.to_owned(), together, state });
+        watch.share(&mut watch.state())?;
         WATCHES.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&watch));
         Ok(Watching(watch))
     }
-
-    /// Files that git reads, and folders of hooks; what is in the user's checkout is theirs, and lands like everything else.
-    fn watched(&self) -> Result<(Files, Vec<PathBuf>), GitError> {
-        let common = self.common_dir();
-        let mut files = Vec::new();
-        for name in ["config", "config.worktree"] {
-            files.push((common.join(name), Kind::Configuration));
-        }
-        for name in ["HEAD", "packed-refs"] {
-            files.push((common.join(name), Kind::Moving));
-        }
-        for name in ["commondir", "info/attributes", "info/exclude", "info/grafts", "objects/info/alternates"] {
-            files.push((common.join(name), Kind::Plain));
-        }
-        files.extend(of_the_user());
-        let listed = self.program().args(["config", "--list", "--show-origin", "-z"]).run(&[0])?.stdout;
-        let listed: Vec<&[u8]> = listed.split(|b| *b == 0).collect();
-        let origins: BTreeSet<&[u8]> = listed.iter().filter_map(|part| part.strip_prefix(b"file:")).collect();
-        files.extend(origins.into_iter().map(|path| (common.join(as_path(path)), Kind::Configuration)));
-        let named = |key: &[u8]| {
-            let value = listed.iter().rev().find_map(|part| part.strip_prefix(key)?.strip_prefix(b"\n"))?;
-            Some(self.root().join(at_home(as_path(value))))
-        };
-        files.extend(
-            ["core.attributesfile", "core.excludesfile"]
-                .iter()
-                .filter_map(|key| Some((named(key.as_bytes())?, Kind::Plain))),
-        );
-        let folders = [Some(common.join("hooks")), named(b"core.hookspath")].into_iter().flatten();
-        let of_checkout = |path: &PathBuf| path.starts_with(self.root()) && !path.starts_with(common);
-        files.retain(|(path, _)| !of_checkout(path));
-        Ok((files, folders.filter(|path| !of_checkout(path)).collect()))
-    }
-
-    /// What ties the user's linked worktrees to the repository, each with the worktree's folder there.
-    fn pointers(&self) -> Vec<(PathBuf, Kind, PathBuf)> {
-        let mut files = Vec::new();
-        for (name, at) in self.worktrees().unwrap_or_default() {
-            // A slot is checked before each use, and made anew.
-            if !name.starts_with("slot-") {
-                let admin = self.common_dir().join("worktrees").join(name);
-                files.push((at.join(".git"), Kind::Plain, admin.clone()));
-                files.extend(["gitdir", "commondir"].map(|file| (admin.join(file), Kind::Plain, admin.clone())));
-                files.push((admin.join("config.worktree"), Kind::Configuration, admin));
-            }
-        }
-        files
-    }
-}
-
-fn of_the_user() -> Files {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let xdg = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".config")));
-    let mut files: Vec<_> = home.iter().map(|home| (home.join(".gitconfig"), Kind::Configuration)).collect();
-    for folder in xdg.iter().map(|xdg| xdg.join("git")) {
-        files.push((folder.join("config"), Kind::Configuration));
-        files.extend(["attributes", "ignore"].map(|name| (folder.join(name), Kind::Plain)));
-    }
-    files
-}
-
-/// As git takes a path in its configuration.
-fn at_home(path: PathBuf) -> PathBuf {
-    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
-        (Ok(below), Some(home)) => Path::new(&home).join(below),
-        _ => path,
-    }
-}
-
-fn as_path(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
 /// Looks, and puts back what is not as it was. Called before every git process; starts none.
@@ -193,7 +120,20 @@ pub(super) fn settle_all() -> Result<(), GitError> {
     watches.iter().try_for_each(|watch| watch.settle())
 }
 
+/// Does something that takes its time, as standing still does, while no watch of this program is at what it shares with others.
+pub(crate) fn meanwhile<T>(act: impl FnOnce() -> T) -> T {
+    let watches = WATCHES.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let _quiet: Vec<_> = watches.iter().map(|watch| watch.state()).collect();
+    act()
+}
+
 impl Watching {
+    /// What was found and nobody who was at work has been told.
+    #[must_use]
+    pub fn take_found(&self) -> Vec<Tampering> {
+        std::mem::take(&mut self.0.state().found)
+    }
+
     /// Looks now, also for what git would wait at.
     pub fn settle(&self) -> Result<(), GitError> {
         self.0.settle()?;
@@ -205,7 +145,8 @@ impl Watching {
         self.0.settle()?;
         let mut state = self.0.state();
         state.spans.push(Span { who: who.to_owned(), whose, began: Instant::now(), ended: None });
-        self.0.share(&mut state)
+        // It does not begin where others cannot know of it.
+        self.0.share(&mut state).inspect_err(|_| drop(state.spans.pop()))
     }
 
     /// The worker and all that it started are dead. Gives what was changed while it ran, and undone: what it alone may have
@@ -228,7 +169,7 @@ impl Drop for Watching {
     fn drop(&mut self) {
         WATCHES.write().unwrap_or_else(PoisonError::into_inner).retain(|watch| !Arc::ptr_eq(watch, &self.0));
         // What stays there counts no more once we have ended.
-        let _ = self.0.together.open().and_then(Board::take_down);
+        let _ = self.0.together.open().and_then(|board| board.map_or(Ok(()), Board::take_down));
     }
 }
 
@@ -251,28 +192,42 @@ impl Watch {
     /// Nobody else judges meanwhile: what another run has put back by then is as it was.
     fn judge(&self, state: &mut State) -> Result<(), GitError> {
         let mut board = self.together.open()?;
-        let others = board.others();
+        let judged = self.judge_each(state, board.as_mut());
+        // Also what was judged before something went wrong.
+        let told = board.map_or(Ok(Vec::new()), |board| board.post(&state.spans, state.looked.steady));
+        judged?;
+        state.found.extend(told?);
+        Ok(())
+    }
+
+    fn judge_each(&self, state: &mut State, mut board: Option<&mut Board<'_>>) -> Result<(), GitError> {
+        let others = board.as_ref().map(|board| board.others()).unwrap_or_default();
         let State { kept, spans, found, looked, .. } = state;
         for file in kept {
             let Some(change) = file.changed()? else { continue };
-            let suspects = suspects(spans.iter().chain(&others), Within::of(change.at, *looked, Moment::now()));
-            if suspects.is_empty() || file.is_harmless(&change) {
+            if board.as_ref().is_some_and(|board| board.is_right(&file.path, &change.digest())) {
                 file.adopt(change);
                 continue;
             }
-            private_dir(&self.aside).map_err(super::worktree::store)?;
-            let tampering = Tampering { what: file.put_back(&self.aside)?, suspects };
-            board.tell(&tampering);
-            found.push(tampering);
+            let suspects = suspects(spans.iter().chain(&others), Within::of(change.at, *looked, Moment::now()));
+            if suspects.is_empty() || file.is_harmless(&change) {
+                file.adopt(change);
+            } else {
+                private_dir(&self.aside).map_err(super::worktree::store)?;
+                let tampering = Tampering { what: file.put_back(&self.aside)?, suspects };
+                board.iter_mut().for_each(|board| board.tell(&tampering));
+                found.push(tampering);
+            }
+            board.iter_mut().for_each(|board| board.judged_right(&file.path, file.digest()));
         }
-        found.extend(board.post(spans)?);
         Ok(())
     }
 
     /// Lets other runs know who is at work here, and hears what they have found.
     fn share(&self, state: &mut State) -> Result<(), GitError> {
-        let told = self.together.open()?.post(&state.spans)?;
-        state.found.extend(told);
+        if let Some(board) = self.together.open()? {
+            state.found.extend(board.post(&state.spans, state.looked.steady)?);
+        }
         Ok(())
     }
 
@@ -291,7 +246,7 @@ impl Watch {
 
     fn judge_pipes(&self, state: &mut State, pipes: &[PathBuf]) -> Result<(), GitError> {
         let mut board = self.together.open()?;
-        let others = board.others();
+        let others = board.as_ref().map(Board::others).unwrap_or_default();
         for path in pipes {
             let made = Within::of(kept::time_of(path), state.listed, Moment::now());
             let suspects = suspects(state.spans.iter().chain(&others), made);
@@ -299,11 +254,13 @@ impl Watch {
                 take_away(path).map_err(|e| GitError::io(path, e))?;
                 let what = format!("{} was made a pipe or a device, at which git waits; it is gone", path.display());
                 let tampering = Tampering { what, suspects };
-                board.tell(&tampering);
+                board.iter_mut().for_each(|board| board.tell(&tampering));
                 state.found.push(tampering);
             }
         }
-        state.found.extend(board.post(&state.spans)?);
+        if let Some(board) = board {
+            state.found.extend(board.post(&state.spans, state.looked.steady)?);
+        }
         Ok(())
     }
 }

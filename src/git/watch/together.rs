@@ -1,27 +1,31 @@
-//! What the watches of several runs in one repository know together: who is at work in each, and what each is yet to be told.
+//! What the watches of several runs in one repository know together: who is at work in each, what was judged right, and what each
+//! is yet to be told.
 //!
-//! A file, read and written under a lock, which is held as long as a change is judged and undone. It is not durable: after a power
-//! cut those who wrote it are gone, and what the dead have written does not count.
+//! A file, read and replaced under a lock, which is held as long as changes are judged and undone. It is not durable: after a
+//! power cut there is nobody left to ask it.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use super::{Span, Tampering, Whose};
+use super::{Span, TICK, Tampering, Whose};
 use crate::git::worktree::store;
 use crate::git::{GitError, Repository};
-use crate::store::{FileLock, Holder, read_regular, state_folder};
+use crate::store::{
+    FileLock, Holder, StoreError, clear_rewriting, is_damage, is_pressure, read_regular, replace, state_folder,
+};
 
-/// More than the spans of thousands of workers take.
+/// More than what is shared ever takes.
 const LONGEST: u64 = 1 << 26;
-/// A worker that ended longer ago is no suspect for others: its own run has looked at its end, and has undone what it did.
-const RECENT: Duration = Duration::from_secs(60);
+/// Of the workers of a run that have ended and that others have not looked after yet, the last ones: the others have
+/// been looked after by their own run.
+const ENDED: usize = 1000;
 
 /// Where one watch shares with others.
 #[derive(Debug)]
@@ -40,13 +44,24 @@ struct Me {
 /// What is shared, as long as nobody else has it.
 pub(super) struct Board<'a> {
     together: &'a Together,
-    posts: Vec<Post>,
+    shared: Shared,
     _alone: FileLock,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Shared {
+    posts: Vec<Post>,
+    /// By path, a digest of what was there when a run last judged what is there, after it had done something about it.
+    right: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Post {
     of: Me,
+    /// Its run has ended; who worked in it may be a suspect all the same.
+    over: bool,
+    /// When it last looked.
+    looked: u64,
     spans: Vec<Posted>,
     told: Vec<Tampering>,
 }
@@ -68,21 +83,58 @@ impl Together {
         Ok(Self { file, me })
     }
 
-    /// Waits for whoever is judging a change just now.
-    pub(super) fn open(&self) -> Result<Board<'_>, GitError> {
-        let alone = FileLock::block(&self.file.with_extension("lock")).map_err(store)?;
-        let read = read_regular(&self.file, LONGEST).ok();
-        // Not there, or not ours to read: then nobody else is known.
-        let mut posts: Vec<Post> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        posts.retain(|post| post.of == self.me || post.of.process.lives());
-        Ok(Board { together: self, posts, _alone: alone })
+    /// Waits for whoever is judging just now. None where somebody has deleted our state: that is for others to tell.
+    pub(super) fn open(&self) -> Result<Option<Board<'_>>, GitError> {
+        let alone = match FileLock::block(&self.file.with_extension("lock")) {
+            Ok(alone) => alone,
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(store(error)),
+        };
+        clear_rewriting(&self.file).map_err(store)?;
+        let mut shared: Shared = match read_regular(&self.file, LONGEST) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(error) if is_pressure(&error) || is_damage(&error) => return Err(GitError::io(&self.file, error)),
+            // There is none, or something that we did not put there.
+            Err(_) => Shared::default(),
+        };
+        shared.bury(&self.me);
+        Ok(Some(Board { together: self, shared, _alone: alone }))
+    }
+}
+
+impl Shared {
+    /// Ends what the dead have left open, and forgets whom everybody has looked after.
+    fn bury(&mut self, me: &Me) {
+        for post in self.posts.iter_mut().filter(|post| post.of != *me && !post.over && !post.of.process.lives()) {
+            post.end();
+        }
+        let living = self.posts.iter().filter(|post| !post.over);
+        let Some(looked) = living.map(|post| post.looked).min() else {
+            *self = Self::default();
+            return;
+        };
+        let tick = u64::try_from(TICK.as_nanos()).unwrap_or_default();
+        for post in &mut self.posts {
+            post.spans.retain(|span| span.ended.is_none_or(|ended| ended + 2 * tick >= looked));
+        }
+        self.posts.retain(|post| !post.over || !post.spans.is_empty());
+    }
+}
+
+impl Post {
+    fn end(&mut self) {
+        self.over = true;
+        self.told.clear();
+        self.spans.iter_mut().for_each(|span| {
+            span.ended.get_or_insert_with(now);
+        });
     }
 }
 
 impl Board<'_> {
     /// Who is, or was, at work in the other runs.
     pub(super) fn others(&self) -> Vec<Span> {
-        let others = self.posts.iter().filter(|post| post.of != self.together.me);
+        let others = self.shared.posts.iter().filter(|post| post.of != self.together.me);
         let span = |post: &Post, span: &Posted| Span {
             who: foreign(&span.who, &post.of),
             whose: span.whose,
@@ -92,10 +144,19 @@ impl Board<'_> {
         others.flat_map(|post| post.spans.iter().map(move |one| span(post, one))).collect()
     }
 
+    /// Whether a run has judged that this is what is to be there: it put it back, or let it be.
+    pub(super) fn is_right(&self, path: &Path, digest: &str) -> bool {
+        self.shared.right.get(&key(path)).is_some_and(|right| right == digest)
+    }
+
+    pub(super) fn judged_right(&mut self, path: &Path, digest: String) {
+        self.shared.right.insert(key(path), digest);
+    }
+
     /// Leaves word for the other runs whose workers are among the suspects.
     pub(super) fn tell(&mut self, tampering: &Tampering) {
         let me = &self.together.me;
-        for post in self.posts.iter_mut().filter(|post| post.of != *me) {
+        for post in self.shared.posts.iter_mut().filter(|post| post.of != *me && !post.over) {
             let its = |name: &String| post.spans.iter().find(|span| foreign(&span.who, &post.of) == *name);
             let is_its = tampering.suspects.iter().any(|name| its(name).is_some());
             // There its own have their names, and ours are of another run.
@@ -111,36 +172,54 @@ impl Board<'_> {
         }
     }
 
-    /// Posts who is at work here, and gives what others have left word of.
-    pub(super) fn post(mut self, spans: &[Span]) -> Result<Vec<Tampering>, GitError> {
+    /// Posts who is at work here, as of the last look, and gives what others have left word of.
+    pub(super) fn post(mut self, spans: &[Span], looked: Instant) -> Result<Vec<Tampering>, GitError> {
         let me = self.together.me.clone();
-        let mine = self.posts.iter().position(|post| post.of == me);
-        let told = mine.map(|at| self.posts.swap_remove(at).told).unwrap_or_default();
+        let mine = self.shared.posts.iter().position(|post| post.of == me);
+        let told = mine.map(|at| self.shared.posts.swap_remove(at).told).unwrap_or_default();
+        let ended = spans.iter().filter(|span| span.ended.is_some()).count();
+        let mut old = ended.saturating_sub(ENDED);
+        let recent = spans.iter().filter(|span| {
+            let is_old = span.ended.is_some() && old > 0;
+            old -= usize::from(is_old);
+            !is_old
+        });
         let posted = |span: &Span| Posted {
             who: span.who.clone(),
             whose: span.whose,
             began: nanoseconds(span.began),
             ended: span.ended.map(nanoseconds),
         };
-        let recent = spans.iter().filter(|span| span.ended.is_none_or(|ended| ended.elapsed() < RECENT));
-        self.posts.push(Post { of: me, spans: recent.map(posted).collect(), told: Vec::new() });
+        let spans = recent.map(posted).collect();
+        self.shared.posts.push(Post {
+            of: me.clone(),
+            over: false,
+            looked: nanoseconds(looked),
+            spans,
+            told: Vec::new(),
+        });
+        self.shared.bury(&me);
         self.write()?;
         Ok(told)
     }
 
-    /// Takes down what this watch has posted.
+    /// This watch looks no more.
     pub(super) fn take_down(mut self) -> Result<(), GitError> {
-        self.posts.retain(|post| post.of != self.together.me);
+        let me = &self.together.me;
+        self.shared.posts.iter_mut().filter(|post| post.of == *me).for_each(Post::end);
+        self.shared.bury(&self.together.me);
         self.write()
     }
 
     fn write(&self) -> Result<(), GitError> {
-        let text = serde_json::to_vec(&self.posts).expect("BUG: what was posted is text and numbers");
-        let (file, new) = (&self.together.file, self.together.file.with_extension("new"));
-        let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
-        let written = written.and_then(|mut written| written.write_all(&text)).and_then(|()| fs::rename(&new, file));
-        written.map_err(|e| GitError::io(file, e))
+        let text = serde_json::to_vec(&self.shared).expect("BUG: what is shared is text and numbers");
+        replace(&self.together.file, &text).map_err(store)
     }
+}
+
+/// Also of a path that is no UTF-8.
+fn key(path: &Path) -> String {
+    format!("{path:?}")
 }
 
 const OF_ANOTHER: &str = " of another run (process ";
@@ -150,17 +229,30 @@ fn foreign(who: &str, of: &Me) -> String {
 }
 
 fn now() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let nanoseconds = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
-    u64::try_from(nanoseconds).unwrap_or_default()
+    nanoseconds(Instant::now())
+}
+
+/// One moment by both clocks, the same for all that this process tells.
+fn anchor() -> (Instant, u64) {
+    static ANCHOR: OnceLock<(Instant, u64)> = OnceLock::new();
+    *ANCHOR.get_or_init(|| {
+        let steady = clock_gettime(ClockId::Monotonic);
+        let nanoseconds = i128::from(steady.tv_sec) * 1_000_000_000 + i128::from(steady.tv_nsec);
+        (Instant::now(), u64::try_from(nanoseconds).unwrap_or_default())
+    })
 }
 
 fn nanoseconds(at: Instant) -> u64 {
-    now().saturating_sub(u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    let (here, there) = anchor();
+    let apart = |apart: Duration| u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX);
+    match at.checked_duration_since(here) {
+        Some(after) => there.saturating_add(apart(after)),
+        None => there.saturating_sub(apart(here.duration_since(at))),
+    }
 }
 
-/// As far back as it may lie, the machine ran then.
 fn instant(at: u64) -> Instant {
-    let (steady, ago) = (Instant::now(), Duration::from_nanos(now().saturating_sub(at)));
-    steady.checked_sub(ago).unwrap_or(steady)
+    let (here, there) = anchor();
+    let apart = Duration::from_nanos(at.abs_diff(there));
+    if at >= there { here + apart } else { here.checked_sub(apart).unwrap_or(here) }
 }
