@@ -28,7 +28,7 @@ impl Repository {
                 _ => {}
             }
         }
-        Ok(())
+        self.clear_half_shared()
     }
 }
 

@@ -112,3 +112,16 @@ fn what_the_users_set_up_in_one_run_does_is_no_tampering_for_the_other() {
     assert_eq!(innocent.wait().unwrap().code(), Some(0), "{:#?}", events(&one));
     assert_eq!(repo.read(".git/hooks/pre-push"), "#!/bin/sh\n");
 }
+
+#[test]
+fn what_a_killed_watch_was_writing_goes() {
+    for command in ["clean", "resume"] {
+        let repo = TestRepo::new();
+        backlog(&repo, "t.json", ("A", "echo a > a"));
+        repo.wave(&["run", "../t.json", "--isolation", "guard"]).exits(0);
+        assert!(repo.path(".git/wave/guard.lock").exists());
+        repo.write(".git/wave/.wave-guard", "{");
+        repo.wave(&[command]).exits(0);
+        assert!(!repo.path(".git/wave/.wave-guard").exists(), "{command}");
+    }
+}

@@ -75,10 +75,27 @@ struct Posted {
     ended: Option<u64>,
 }
 
+impl Repository {
+    /// Removes what a watch that was killed was writing.
+    pub(in crate::git) fn clear_half_shared(&self) -> Result<(), GitError> {
+        let file = place(self)?;
+        let lock = file.with_extension("lock");
+        if !lock.exists() {
+            return Ok(());
+        }
+        let _alone = FileLock::block(&lock).map_err(store)?;
+        clear_rewriting(&file).map_err(store)
+    }
+}
+
+fn place(repo: &Repository) -> Result<PathBuf, GitError> {
+    Ok(state_folder(repo.common_dir()).map_err(store)?.join("guard"))
+}
+
 impl Together {
     pub(super) fn new(repo: &Repository) -> Result<Self, GitError> {
         static WATCHES: AtomicU64 = AtomicU64::new(0);
-        let file = state_folder(repo.common_dir()).map_err(store)?.join("guard");
+        let file = place(repo)?;
         let me = Me { process: Holder::myself("guard"), number: WATCHES.fetch_add(1, Ordering::Relaxed) };
         Ok(Self { file, me })
     }
