@@ -39,7 +39,7 @@ pub(crate) struct Along<'a> {
 pub(crate) enum Begun {
     /// Nobody has begun.
     No,
-    /// Somebody may have, and was killed: files may be there already, whole or in part, if the scratch shows it.
+    /// Somebody may have, and was killed: files may be there already, whole or in part, if the scratch folder shows it.
     Perhaps,
 }
 

@@ -175,7 +175,7 @@ impl Core {
                 self.fail(plan, ticket, reason, out);
             }
             Happening::Rerun { ticket, reason } if self.is_queued(ticket) => {
-                if self.has_attempts(plan, ticket) {
+                if self.may_rerun(plan, ticket) {
                     self.ready.let_go(ticket);
                     self.again(plan, ticket, out);
                 } else {

@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 
 use super::common::TestRepo;
 
-fn begin(repo: &TestRepo, args: &[&str], said: &Path) -> Child {
-    let mut command = repo.wave_command(repo.root(), args);
-    command.stdout(std::fs::File::create(said).unwrap()).stderr(Stdio::null()).spawn().unwrap()
+/// A guarded run of `<name>.json` whose events go into `<name>.said`, both beside the repository.
+fn begin(repo: &TestRepo, name: &str, more: &[&str]) -> Child {
+    let tickets = format!("../{name}.json");
+    let args = [&["--json", "run", &tickets, "--isolation", "guard"], more].concat();
+    let said = std::fs::File::create(repo.home().join(format!("{name}.said"))).unwrap();
+    repo.wave_command(repo.root(), &args).stdout(said).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Waits for what is to come, and not for ever.
@@ -53,10 +56,8 @@ fn a_plant_is_undone_once_and_held_against_the_run_whose_worker_made_it() {
     backlog(&repo, "innocent.json", ("INNOCENT", &innocent));
     backlog(&repo, "evil.json", ("EVIL", &plant));
     let (one, other) = (repo.home().join("innocent.said"), repo.home().join("evil.said"));
-    let mut innocent =
-        begin(&repo, &["--json", "run", "../innocent.json", "--onto", "next", "--isolation", "guard"], &one);
-    let mut evil =
-        begin(&repo, &["--json", "run", "../evil.json", "--isolation", "guard", "--max-attempts", "1"], &other);
+    let mut innocent = begin(&repo, "innocent", &["--onto", "next"]);
+    let mut evil = begin(&repo, "evil", &["--max-attempts", "1"]);
     let code = evil.wait().unwrap().code();
     assert_eq!(code, Some(1), "{:#?} {:#?}", events(&other), events(&one));
     std::fs::write(repo.home().join("over"), "").unwrap();
@@ -81,12 +82,10 @@ fn a_run_that_begins_meanwhile_does_not_bring_a_plant_back() {
     let innocent = format!("touch $WAVE_ROOT/../again; {}echo b > b", until("[ -e $WAVE_ROOT/../over ]"));
     backlog(&repo, "evil.json", ("EVIL", &plant));
     backlog(&repo, "innocent.json", ("INNOCENT", &innocent));
-    let (one, other) = (repo.home().join("innocent.said"), repo.home().join("evil.said"));
-    let mut evil =
-        begin(&repo, &["--json", "run", "../evil.json", "--isolation", "guard", "--max-attempts", "1"], &other);
+    let one = repo.home().join("innocent.said");
+    let mut evil = begin(&repo, "evil", &["--max-attempts", "1"]);
     super::wait_for(&repo.home().join("planted"));
-    let mut innocent =
-        begin(&repo, &["--json", "run", "../innocent.json", "--onto", "next", "--isolation", "guard"], &one);
+    let mut innocent = begin(&repo, "innocent", &["--onto", "next"]);
     super::wait_for(&repo.home().join("again"));
     assert!(evil.wait().unwrap().code().is_some());
     std::fs::write(repo.home().join("over"), "").unwrap();
@@ -102,8 +101,7 @@ fn what_the_users_set_up_in_one_run_does_is_no_tampering_for_the_other() {
     backlog(&repo, "innocent.json", ("INNOCENT", &innocent));
     backlog(&repo, "set-up.json", ("A", "echo a > a"));
     let one = repo.home().join("innocent.said");
-    let mut innocent =
-        begin(&repo, &["--json", "run", "../innocent.json", "--onto", "next", "--isolation", "guard"], &one);
+    let mut innocent = begin(&repo, "innocent", &["--onto", "next"]);
     super::wait_for(&repo.home().join("again"));
     let mut set_up = repo.wave_command(repo.root(), &["run", "../set-up.json", "--isolation", "guard"]);
     set_up.env("GIT_WAVE_SETUP", "echo '#!/bin/sh' > \"$ROOT_WORKTREE_PATH/.git/hooks/pre-push\"");
