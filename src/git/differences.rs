@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use memchr::memchr;
+
 use super::{GitError, Id};
 use crate::names::TreeId;
 
@@ -138,11 +140,11 @@ impl<T: Trees> Walk<'_, T> {
 /// git wrote, are passed over unread; in any others one may be given for both, and then differs in nothing.
 fn unshared<'a>([mut ones, mut twos]: [Records<'a>; 2]) -> Result<[Level<'a>; 2], GitError> {
     let mut found = [Level::new(), Level::new()];
-    let (mut one, mut two) = (ones.next()?, twos.next()?);
+    let (mut one, mut two) = next_unshared(&mut ones, &mut twos)?;
     loop {
         match (one, two) {
             (None, None) => break,
-            (Some(a), Some(b)) if a.bytes == b.bytes => (one, two) = (ones.next()?, twos.next()?),
+            (Some(a), Some(b)) if a.bytes == b.bytes => (one, two) = next_unshared(&mut ones, &mut twos)?,
             (Some(a), b) if b.is_none_or(|b| a.name <= b.name) => {
                 found[0].push((a.name, ones.item(a)?));
                 one = ones.next()?;
@@ -161,6 +163,21 @@ fn unshared<'a>([mut ones, mut twos]: [Records<'a>; 2]) -> Result<[Level<'a>; 2]
         }
     }
     Ok(found)
+}
+
+type Next<'a> = Option<Record<'a>>;
+
+fn next_unshared<'a>(ones: &mut Records<'a>, twos: &mut Records<'a>) -> Result<(Next<'a>, Next<'a>), GitError> {
+    ones.pass_shared(twos);
+    Ok((ones.next()?, twos.next()?))
+}
+
+/// How many bytes two have in common at their beginnings.
+fn shared(one: &[u8], two: &[u8]) -> usize {
+    const CHUNK: usize = 64;
+    let chunks = one.chunks_exact(CHUNK).zip(two.chunks_exact(CHUNK));
+    let whole = chunks.take_while(|(one, two)| one == two).count() * CHUNK;
+    whole + one[whole..].iter().zip(&two[whole..]).take_while(|(one, two)| one == two).count()
 }
 
 /// The names that two levels disagree on, in byte order.
@@ -220,6 +237,21 @@ impl<'a> Records<'a> {
         let (record, rest) = self.first().ok_or_else(|| self.bad())?;
         self.rest = rest;
         Ok(Some(record))
+    }
+
+    /// Goes past the records that `other` has next as well: only their ends are looked for.
+    fn pass_shared(&mut self, other: &mut Self) {
+        let (shared, id) = (shared(self.rest, other.rest), self.tree.map_or(0, |tree| tree.as_bytes().len()));
+        let mut past = 0;
+        while let Some(name_end) = memchr(0, &self.rest[past..shared]) {
+            let end = past + name_end + 1 + id;
+            if end > shared {
+                break;
+            }
+            past = end;
+        }
+        self.rest = &self.rest[past..];
+        other.rest = &other.rest[past..];
     }
 
     fn first(&self) -> Option<(Record<'a>, &'a [u8])> {
@@ -284,4 +316,56 @@ fn canonical(mode: u32) -> u32 {
 
 fn bad(tree: &impl std::fmt::Display) -> GitError {
     GitError::Library { operation: format!("reading tree {tree}"), detail: "it is damaged".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct InMemory(BTreeMap<Id, Vec<u8>>);
+
+    impl Trees for InMemory {
+        type Bytes<'a> = &'a [u8];
+
+        fn tree(&self, id: Id) -> Result<&[u8], GitError> {
+            Ok(&self.0[&id])
+        }
+    }
+
+    /// Full of the bytes that end a mode and a name; they differ in their last only.
+    fn id(of: u8) -> Id {
+        let mut bytes = [[0; 10], [b' '; 10]].concat();
+        bytes[19] = of;
+        Id::from_bytes(&bytes).unwrap()
+    }
+
+    /// Ways to have each of six files as it is, changed, or not at all.
+    #[test]
+    fn what_differs_is_found_whatever_stands_around_it() {
+        let long = b"a-name-that-fills-more-than-one-chunk-of-what-is-compared-at-once".as_slice();
+        let names = [b"a".as_slice(), long, b"b", b"c", b"d", b"e"];
+        let items = [Some(id(0)), Some(id(b' ')), None];
+        let choices = 3_usize.pow(6);
+        let chosen = |choice: usize| {
+            let nth = move |n: usize| items[choice / 3_usize.pow(u32::try_from(n).unwrap()) % 3];
+            (0..6).filter_map(move |n| Some((names[n], nth(n)?)))
+        };
+        let written = |choice: usize| -> Vec<u8> {
+            chosen(choice).flat_map(|(name, id)| [b"100644 ", name, b"\0", id.as_bytes()].concat()).collect()
+        };
+        let items_of = |choice: usize| -> BTreeMap<Vec<u8>, Item> {
+            chosen(choice).map(|(name, id)| (name.to_vec(), Item { mode: 0o100_644, id })).collect()
+        };
+        for (one, two) in (0..choices).step_by(5).flat_map(|one| (0..choices).step_by(3).map(move |two| (one, two))) {
+            let trees = InMemory([(id(1), written(one)), (id(2), written(two))].into());
+            let mut walk = Walk { trees: &trees, found: Differences::new() };
+            walk.level(&mut Vec::new(), Some(id(1)), Some(id(2))).unwrap();
+            let (before, after) = (items_of(one), items_of(two));
+            let sides = |path: &Vec<u8>| Change { before: before.get(path).copied(), after: after.get(path).copied() };
+            let paths: BTreeSet<&Vec<u8>> = before.keys().chain(after.keys()).collect();
+            let expected = paths.into_iter().map(|path| (path.clone(), sides(path)));
+            let expected: Differences = expected.filter(|(_, change)| change.before != change.after).collect();
+            assert_eq!(walk.found, expected, "{one} {two}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use git2::{ObjectType, Oid};
 
 use super::GitError;
 use super::objects::Reader;
-use super::records::{Record, has_name, records, side_by_side, write_tree_record};
+use super::records::{Record, has_name, records, records_beside, side_by_side, write_tree_record};
 
 /// Why a tree was not laid.
 enum Stop {
@@ -74,13 +74,10 @@ impl Laying<'_> {
         }
         let read = |id: Option<Oid>| id.map(|id| self.reader.read(id)).transpose();
         let bytes = [read(base)?, read(ours)?, read(theirs)?];
-        let mut trees = [const { Vec::new() }; 3];
-        for (records_of, bytes) in trees.iter_mut().zip(&bytes) {
-            if let Some(bytes) = bytes {
-                *records_of = records(bytes).ok_or(Stop::AskGit)?;
-            }
-        }
-        let trees = trees.each_ref().map(Vec::as_slice);
+        let [base, ours, theirs] = bytes.each_ref().map(Option::as_deref);
+        let base = beside(base, &[])?;
+        let [ours, theirs] = [beside(ours, &base)?, beside(theirs, &base)?];
+        let trees = [base.as_slice(), &ours, &theirs];
         let mut merged = Vec::with_capacity(bytes[1].as_ref().map_or(0, |bytes| bytes.len()) + 64);
         for row in side_by_side(trees) {
             match self.name(row, trees)? {
@@ -142,6 +139,11 @@ impl Laying<'_> {
         let both = records(&both).ok_or(Stop::AskGit)?;
         side_by_side([&base, &both]).try_for_each(|[base, both]| self.removes_nothing(base, both))
     }
+}
+
+/// The records of a tree that may not be there, next to those of another.
+fn beside<'b>(tree: Option<&'b [u8]>, other: &[Record<'b>]) -> Result<Vec<Record<'b>>, Stop> {
+    tree.map_or(Ok(Vec::new()), |tree| records_beside(tree, other).ok_or(Stop::AskGit))
 }
 
 /// Whether a name that one side added or removed is a file in one of the trees and a folder in another.

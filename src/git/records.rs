@@ -46,20 +46,30 @@ impl Record<'_> {
 
 /// The records of a tree; none if it is empty or not as git writes it.
 pub(super) fn records(tree: &[u8]) -> Option<Vec<Record<'_>>> {
-    let (mut found, mut rest) = (Vec::with_capacity(tree.len() / 32), tree);
+    records_beside(tree, &[])
+}
+
+/// The same of a tree that has most of its records in common with another: those are that one's, and not read again.
+pub(super) fn records_beside<'b>(tree: &'b [u8], mut other: &[Record<'b>]) -> Option<Vec<Record<'b>>> {
+    let (mut found, mut rest, mut was_shared) = (Vec::with_capacity(tree.len() / 32), tree, false);
     while !rest.is_empty() {
-        let (record, after) = record(rest)?;
-        let is_in_order = found.last().is_none_or(|last: &Record<'_>| last.order(&record) == Ordering::Less);
+        let shared = other.first().filter(|other| rest.starts_with(other.bytes));
+        let record = shared.copied().or_else(|| record(rest))?;
+        // What stands side by side there is in order.
+        let is_in_order = was_shared && shared.is_some()
+            || found.last().is_none_or(|last: &Record<'_>| last.order(&record) == Ordering::Less);
         if !is_in_order {
             return None;
         }
+        let passed = |passed: &&Record<'_>| passed.order(&record) != Ordering::Greater;
+        let passed = if shared.is_some() { 1 } else { other.iter().take_while(passed).count() };
+        (other, rest, was_shared) = (&other[passed..], &rest[record.bytes.len()..], shared.is_some());
         found.push(record);
-        rest = after;
     }
     (!found.is_empty()).then_some(found)
 }
 
-fn record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
+fn record(bytes: &[u8]) -> Option<Record<'_>> {
     let space = bytes.iter().take(7).position(|byte| *byte == b' ')?;
     let kind = match &bytes[..space] {
         TREE => Kind::Tree,
@@ -74,7 +84,7 @@ fn record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     if name.is_empty() || name.contains(&b'/') || bytes.len() < end {
         return None;
     }
-    Some((Record { name, kind, bytes: &bytes[..end] }, &bytes[end..]))
+    Some(Record { name, kind, bytes: &bytes[..end] })
 }
 
 /// Writes a record.
@@ -99,6 +109,9 @@ pub(super) fn side_by_side<'r, 'b, const N: usize>(
     mut trees: [&'r [Record<'b>]; N],
 ) -> impl Iterator<Item = [Option<&'r Record<'b>>; N]> {
     std::iter::from_fn(move || {
+        if let Some(all) = same_record(&mut trees) {
+            return Some(all);
+        }
         let first = trees.iter().filter_map(|tree| tree.first()).min_by(|a, b| a.order(b))?;
         Some(std::array::from_fn(|n| {
             let (head, rest) = trees[n].split_first()?;
@@ -109,6 +122,19 @@ pub(super) fn side_by_side<'r, 'b, const N: usize>(
             Some(head)
         }))
     })
+}
+
+/// What all have next, if that is one record of [`records_beside`]: most are.
+fn same_record<'r, 'b, const N: usize>(trees: &mut [&'r [Record<'b>]; N]) -> Option<[Option<&'r Record<'b>>; N]> {
+    let first = trees.first()?.first()?.bytes;
+    if !trees.iter().all(|tree| tree.first().is_some_and(|head| std::ptr::eq(head.bytes, first))) {
+        return None;
+    }
+    Some(std::array::from_fn(|n| {
+        let (head, rest) = trees[n].split_first()?;
+        trees[n] = rest;
+        Some(head)
+    }))
 }
 
 #[cfg(test)]
@@ -151,5 +177,31 @@ mod tests {
             [[name("a"), None], [name("a-b"), name("a-b")], [None, name("a")], [name("c"), None], [None, name("d")]];
         assert_eq!(rows, expected);
         assert!(has_name(&one, b"a") && has_name(&two, b"a") && !has_name(&one, b"d") && has_name(&two, b"d"));
+    }
+
+    #[test]
+    fn a_tree_read_beside_another_is_read_as_by_itself() {
+        let names = ["a", "a-b", "a.b", "b", "c", "d"];
+        let modes = ["100644", "40000"];
+        // Every choice of names, each as a file or a folder or not there, in the order of their list: some are no trees.
+        let trees: Vec<Vec<u8>> = (0..3_usize.pow(6))
+            .map(|choice| {
+                let chosen = names.iter().enumerate().filter_map(|(n, name)| {
+                    let mode = modes.get(choice / 3_usize.pow(u32::try_from(n).unwrap()) % 3)?;
+                    Some((*mode, *name))
+                });
+                tree(&chosen.collect::<Vec<_>>())
+            })
+            .collect();
+        let read = |records: Option<Vec<Record<'_>>>| {
+            records.map(|records| records.iter().map(|record| (record.kind, record.bytes.to_vec())).collect::<Vec<_>>())
+        };
+        let alone: Vec<_> = trees.iter().map(|tree| read(records(tree))).collect();
+        assert!(alone.iter().any(Option::is_none) && alone.iter().any(Option::is_some));
+        for other in trees.iter().step_by(7).filter_map(|tree| records(tree)) {
+            for (tree, alone) in trees.iter().zip(&alone) {
+                assert_eq!(&read(records_beside(tree, &other)), alone);
+            }
+        }
     }
 }
