@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::{GitError, Id};
 use crate::names::TreeId;
@@ -234,34 +234,30 @@ impl<'a> Records<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let (record, rest) = self.first().ok_or_else(|| self.bad())?;
-        self.rest = rest;
+        let record = self.first().ok_or_else(|| self.bad())?;
+        self.rest = &self.rest[record.bytes.len()..];
         Ok(Some(record))
     }
 
-    /// Goes past the records that `other` has next as well: only their ends are looked for.
+    /// Goes past the records that `other` has next as well.
     fn pass_shared(&mut self, other: &mut Self) {
-        let (shared, id) = (shared(self.rest, other.rest), self.tree.map_or(0, |tree| tree.as_bytes().len()));
-        let mut past = 0;
-        while let Some(name_end) = memchr(0, &self.rest[past..shared]) {
-            let end = past + name_end + 1 + id;
-            if end > shared {
-                break;
-            }
-            past = end;
+        let shared = shared(self.rest, other.rest);
+        let mut both = Self { tree: self.tree, rest: &self.rest[..shared] };
+        while let Some(record) = both.first() {
+            both.rest = &both.rest[record.bytes.len()..];
         }
+        let past = shared - both.rest.len();
         self.rest = &self.rest[past..];
         other.rest = &other.rest[past..];
     }
 
-    fn first(&self) -> Option<(Record<'a>, &'a [u8])> {
+    fn first(&self) -> Option<Record<'a>> {
         let bytes = self.rest;
-        let space = bytes.iter().position(|byte| *byte == b' ')?;
-        let end = space + 1 + bytes[space + 1..].iter().position(|byte| *byte == 0)?;
-        let name = &bytes[space + 1..end];
+        let space = memchr(b' ', bytes)?;
+        let end = space + 1 + memchr2(0, b'/', &bytes[space + 1..])?;
         let after = end + 1 + self.tree?.as_bytes().len();
-        let is_whole = after <= bytes.len() && !name.contains(&b'/');
-        is_whole.then(|| (Record { mode: &bytes[..space], name, bytes: &bytes[..after] }, &bytes[after..]))
+        let is_whole = after <= bytes.len() && bytes[end] == 0;
+        is_whole.then(|| Record { mode: &bytes[..space], name: &bytes[space + 1..end], bytes: &bytes[..after] })
     }
 
     fn item(&self, record: Record<'_>) -> Result<Item, GitError> {
@@ -333,9 +329,10 @@ mod tests {
     }
 
     /// Full of the bytes that end a mode and a name; they differ in their last only.
-    fn id(of: u8) -> Id {
-        let mut bytes = [[0; 10], [b' '; 10]].concat();
-        bytes[19] = of;
+    fn id(length: usize, of: u8) -> Id {
+        let mut bytes = [[0; 16], [b' '; 16]].concat();
+        bytes.truncate(length);
+        bytes[length - 1] = of;
         Id::from_bytes(&bytes).unwrap()
     }
 
@@ -344,28 +341,50 @@ mod tests {
     fn what_differs_is_found_whatever_stands_around_it() {
         let long = b"a-name-that-fills-more-than-one-chunk-of-what-is-compared-at-once".as_slice();
         let names = [b"a".as_slice(), long, b"b", b"c", b"d", b"e"];
-        let items = [Some(id(0)), Some(id(b' ')), None];
         let choices = 3_usize.pow(6);
-        let chosen = |choice: usize| {
-            let nth = move |n: usize| items[choice / 3_usize.pow(u32::try_from(n).unwrap()) % 3];
+        let chosen = |length: usize, choice: usize| {
+            let ids = [Some(id(length, 0)), Some(id(length, b' ')), None];
+            let nth = move |n: usize| ids[choice / 3_usize.pow(u32::try_from(n).unwrap()) % 3];
             (0..6).filter_map(move |n| Some((names[n], nth(n)?)))
         };
-        let written = |choice: usize| -> Vec<u8> {
-            chosen(choice).flat_map(|(name, id)| [b"100644 ", name, b"\0", id.as_bytes()].concat()).collect()
+        let written = |length: usize, choice: usize| -> Vec<u8> {
+            chosen(length, choice).flat_map(|(name, id)| [b"100644 ", name, b"\0", id.as_bytes()].concat()).collect()
         };
-        let items_of = |choice: usize| -> BTreeMap<Vec<u8>, Item> {
-            chosen(choice).map(|(name, id)| (name.to_vec(), Item { mode: 0o100_644, id })).collect()
+        let items_of = |length: usize, choice: usize| -> BTreeMap<Vec<u8>, Item> {
+            chosen(length, choice).map(|(name, id)| (name.to_vec(), Item { mode: 0o100_644, id })).collect()
         };
-        for (one, two) in (0..choices).step_by(5).flat_map(|one| (0..choices).step_by(3).map(move |two| (one, two))) {
-            let trees = InMemory([(id(1), written(one)), (id(2), written(two))].into());
+        let pairs = (0..choices).step_by(7).flat_map(|one| (0..choices).step_by(4).map(move |two| (one, two)));
+        for ((one, two), length) in pairs.flat_map(|pair| [(pair, 20), (pair, 32)]) {
+            let [first, second] = [id(length, 1), id(length, 2)];
+            let trees = InMemory([(first, written(length, one)), (second, written(length, two))].into());
             let mut walk = Walk { trees: &trees, found: Differences::new() };
-            walk.level(&mut Vec::new(), Some(id(1)), Some(id(2))).unwrap();
-            let (before, after) = (items_of(one), items_of(two));
+            walk.level(&mut Vec::new(), Some(first), Some(second)).unwrap();
+            let (before, after) = (items_of(length, one), items_of(length, two));
             let sides = |path: &Vec<u8>| Change { before: before.get(path).copied(), after: after.get(path).copied() };
             let paths: BTreeSet<&Vec<u8>> = before.keys().chain(after.keys()).collect();
             let expected = paths.into_iter().map(|path| (path.clone(), sides(path)));
             let expected: Differences = expected.filter(|(_, change)| change.before != change.after).collect();
             assert_eq!(walk.found, expected, "{one} {two}");
+        }
+    }
+
+    /// A record that is none is refused, also where both have it.
+    #[test]
+    fn what_is_damaged_is_refused_on_one_side_and_on_both() {
+        let good = |of: u8| [b"100644 n\0".as_slice(), id(20, of).as_bytes()].concat();
+        let ways = ["100644 b/c\0", "X\0", "100644", ""];
+        for damage in ways.map(|way| [way.as_bytes(), &[7; 19]].concat()) {
+            for (one, two) in [(&damage[..], &damage[..]), (&damage, b""), (b"", &damage)] {
+                for [one, two] in [
+                    [[one, &good(1)].concat(), [two, &good(2)].concat()],
+                    [[&good(1), one].concat(), [&good(2), two].concat()],
+                ] {
+                    let trees = InMemory([(id(20, 1), one), (id(20, 2), two)].into());
+                    let mut walk = Walk { trees: &trees, found: Differences::new() };
+                    let walked = walk.level(&mut Vec::new(), Some(id(20, 1)), Some(id(20, 2)));
+                    assert!(walked.is_err(), "{:?}", walk.found);
+                }
+            }
         }
     }
 }

@@ -49,21 +49,21 @@ pub(super) fn records(tree: &[u8]) -> Option<Vec<Record<'_>>> {
     records_beside(tree, &[])
 }
 
-/// The same of a tree that has most of its records in common with another: those are that one's, and not read again.
+/// The same of a tree that has most of its records in common with another, whose are given: those are not read again.
 pub(super) fn records_beside<'b>(tree: &'b [u8], mut other: &[Record<'b>]) -> Option<Vec<Record<'b>>> {
-    let (mut found, mut rest, mut was_shared) = (Vec::with_capacity(tree.len() / 32), tree, false);
+    let (mut found, mut rest) = (Vec::with_capacity(tree.len() / 32), tree);
     while !rest.is_empty() {
-        let shared = other.first().filter(|other| rest.starts_with(other.bytes));
+        let shared = other.first().filter(|next| rest.starts_with(next.bytes));
         let record = shared.copied().or_else(|| record(rest))?;
-        // What stands side by side there is in order.
-        let is_in_order = was_shared && shared.is_some()
-            || found.last().is_none_or(|last: &Record<'_>| last.order(&record) == Ordering::Less);
+        // The other is in order, and what is left of it comes after all that was found.
+        let is_in_order =
+            shared.is_some() || found.last().is_none_or(|last: &Record<'_>| last.order(&record) == Ordering::Less);
         if !is_in_order {
             return None;
         }
-        let passed = |passed: &&Record<'_>| passed.order(&record) != Ordering::Greater;
-        let passed = if shared.is_some() { 1 } else { other.iter().take_while(passed).count() };
-        (other, rest, was_shared) = (&other[passed..], &rest[record.bytes.len()..], shared.is_some());
+        let is_left = |one: &Record<'_>| one.order(&record) == Ordering::Greater;
+        let passed = if shared.is_some() { 1 } else { other.iter().take_while(|one| !is_left(one)).count() };
+        (other, rest) = (&other[passed..], &rest[record.bytes.len()..]);
         found.push(record);
     }
     (!found.is_empty()).then_some(found)
@@ -181,26 +181,31 @@ mod tests {
 
     #[test]
     fn a_tree_read_beside_another_is_read_as_by_itself() {
-        let names = ["a", "a-b", "a.b", "b", "c", "d"];
-        let modes = ["100644", "40000"];
-        // Every choice of names, each as a file or a folder or not there, in the order of their list: some are no trees.
-        let trees: Vec<Vec<u8>> = (0..3_usize.pow(6))
+        let names = ["a", "a-b", "a.b", "b", "c"];
+        let kinds = [("100644", 7), ("100644", 8), ("40000", 7)];
+        // Ways to have each name as a file, as another, as a folder or not at all, in the order of their list, which is not
+        // always git's: some are no trees.
+        let trees: Vec<Vec<u8>> = (0..4_usize.pow(5))
             .map(|choice| {
-                let chosen = names.iter().enumerate().filter_map(|(n, name)| {
-                    let mode = modes.get(choice / 3_usize.pow(u32::try_from(n).unwrap()) % 3)?;
-                    Some((*mode, *name))
-                });
-                tree(&chosen.collect::<Vec<_>>())
+                let record = |(n, name): (usize, &&str)| {
+                    let (mode, id) = kinds.get(choice / 4_usize.pow(u32::try_from(n).unwrap()) % 4)?;
+                    Some([mode.as_bytes(), b" ", name.as_bytes(), b"\0", &[*id; 20]].concat())
+                };
+                names.iter().enumerate().filter_map(record).flatten().collect()
             })
             .collect();
-        let read = |records: Option<Vec<Record<'_>>>| {
-            records.map(|records| records.iter().map(|record| (record.kind, record.bytes.to_vec())).collect::<Vec<_>>())
-        };
-        let alone: Vec<_> = trees.iter().map(|tree| read(records(tree))).collect();
-        assert!(alone.iter().any(Option::is_none) && alone.iter().any(Option::is_some));
-        for other in trees.iter().step_by(7).filter_map(|tree| records(tree)) {
+        let bytes = |found: &[Record<'_>]| found.iter().map(|one| (one.kind, one.bytes.to_vec())).collect::<Vec<_>>();
+        let alone: Vec<_> = trees.iter().map(|tree| records(tree)).collect();
+        assert!(alone.iter().any(Option::is_none));
+        for other in alone.iter().step_by(7).flatten() {
             for (tree, alone) in trees.iter().zip(&alone) {
-                assert_eq!(&read(records_beside(tree, &other)), alone);
+                let beside = records_beside(tree, other);
+                assert_eq!(beside.as_deref().map(bytes), alone.as_deref().map(bytes));
+                let (Some(beside), Some(alone)) = (beside, alone) else { continue };
+                let rows = |of: &[Record<'_>]| -> Vec<[Option<Vec<u8>>; 2]> {
+                    side_by_side([other, of]).map(|row| row.map(|one| one.map(|one| one.bytes.to_vec()))).collect()
+                };
+                assert_eq!(rows(&beside), rows(alone));
             }
         }
     }
