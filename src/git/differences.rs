@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memchr::{memchr, memchr2};
-
 use super::{GitError, Id};
 use crate::names::TreeId;
 
@@ -253,8 +251,8 @@ impl<'a> Records<'a> {
 
     fn first(&self) -> Option<Record<'a>> {
         let bytes = self.rest;
-        let space = memchr(b' ', bytes)?;
-        let end = space + 1 + memchr2(0, b'/', &bytes[space + 1..])?;
+        let space = bytes.iter().position(|byte| *byte == b' ')?;
+        let end = space + 1 + bytes[space + 1..].iter().position(|byte| matches!(byte, 0 | b'/'))?;
         let after = end + 1 + self.tree?.as_bytes().len();
         let is_whole = after <= bytes.len() && bytes[end] == 0;
         is_whole.then(|| Record { mode: &bytes[..space], name: &bytes[space + 1..end], bytes: &bytes[..after] })
