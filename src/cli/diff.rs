@@ -18,7 +18,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let record = context.run(args.run.as_deref())?;
-    let ticket = nearest::in_run(&args.ticket, &record)?;
+    let ticket = nearest::in_run(&args.ticket, &record, &context.repo)?;
     let entries = Queue::open(&context.repo)?.entries()?;
     let made = entries.iter().rev().find(|view| view.run.as_ref() == Some(record.id()) && view.ticket == ticket);
     let Some(view) = made else {

@@ -23,7 +23,10 @@ pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let known: Vec<TicketId> = seen.report.tickets.iter().map(|ticket| ticket.id.clone()).collect();
     let ticket = match nearest::ticket(&args.ticket, &known) {
         Ok(ticket) => ticket,
-        Err(error) => return complete(&args.ticket, &seen, face)?.ok_or(error),
+        Err(error) => {
+            let unknown = || nearest::or_of_another(error, &args.ticket, &seen.record, &context.repo);
+            return complete(&args.ticket, &seen, face)?.ok_or_else(unknown);
+        }
     };
     let at = known.iter().position(|id| *id == ticket);
     let explained = at.and_then(|at| Explanation::of(at, &seen.roster, &seen.report, &seen.events));

@@ -36,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open(face)?;
     let record = context.run(args.run.as_deref())?;
-    let ticket = nearest::in_run(&args.ticket, &record)?;
+    let ticket = nearest::in_run(&args.ticket, &record, &context.repo)?;
     let attempts: Vec<u32> = (1..=latest(&record, &ticket)).collect();
     let Some(attempt) = args.attempt.or(attempts.last().copied()) else {
         return Err(CliError::usage(format!("{} has not run yet in run {}", inert(&args.ticket), record.id()))

@@ -3,6 +3,7 @@
 //! Knows nothing of what the names stand for.
 
 use crate::cli::CliError;
+use crate::git::Repository;
 use crate::names::TicketId;
 use crate::report::inert;
 use crate::run::RunRecord;
@@ -26,16 +27,16 @@ pub(crate) fn ticket(wanted: &str, known: &[TicketId]) -> Result<TicketId, CliEr
 }
 
 /// The ticket of the run that is called `wanted`, complete ones included.
-pub(crate) fn in_run(wanted: &str, record: &RunRecord) -> Result<TicketId, CliError> {
-    ticket(wanted, &known(record)?)
+pub(crate) fn in_run(wanted: &str, record: &RunRecord, repo: &Repository) -> Result<TicketId, CliError> {
+    ticket(wanted, &known(record)?).map_err(|error| or_of_another(error, wanted, record, repo))
 }
 
 /// The tickets of the run that are called so; every unknown one is told at once.
-pub(crate) fn all_in_run(wanted: &[String], record: &RunRecord) -> Result<Vec<TicketId>, CliError> {
+pub(crate) fn all_in_run(wanted: &[String], record: &RunRecord, repo: &Repository) -> Result<Vec<TicketId>, CliError> {
     let known = known(record)?;
     let (mut found, mut unknown): (Vec<TicketId>, Option<CliError>) = (Vec::new(), None);
     for name in wanted {
-        match ticket(name, &known) {
+        match ticket(name, &known).map_err(|error| or_of_another(error, name, record, repo)) {
             Ok(id) => found.push(id),
             Err(error) => {
                 unknown = Some(match unknown {
@@ -46,6 +47,16 @@ pub(crate) fn all_in_run(wanted: &[String], record: &RunRecord) -> Result<Vec<Ti
         }
     }
     unknown.map_or(Ok(found), Err)
+}
+
+/// `error`, with the latest other run that has a ticket called `wanted`: runs may go on side by side.
+pub(crate) fn or_of_another(error: CliError, wanted: &str, record: &RunRecord, repo: &Repository) -> CliError {
+    let others = RunRecord::list(repo).unwrap_or_default().into_iter().rev().filter(|other| other.id() != record.id());
+    let has = |other: &RunRecord| known(other).is_ok_and(|known| known.iter().any(|id| id.as_str() == wanted));
+    match others.into_iter().find(has) {
+        Some(other) => error.hint(format!("run {0} has a ticket {1}: `--run {0}`", other.id(), inert(wanted))),
+        None => error,
+    }
 }
 
 fn known(record: &RunRecord) -> Result<Vec<TicketId>, CliError> {

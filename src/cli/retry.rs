@@ -19,7 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, face: &Face) -> Result<Exit, CliError> {
     let context = Context::open_after_workers(face)?;
     let record = context.run(args.run.as_deref())?;
-    let tickets = nearest::all_in_run(&args.tickets, &record)?;
+    let tickets = nearest::all_in_run(&args.tickets, &record, &context.repo)?;
     for line in run::reopen(&context.repo, &record, &tickets, &mut |warning| face.warn(warning))? {
         face.remark(&line);
     }

@@ -38,7 +38,7 @@ fn aim(context: &Context, args: &Args) -> Result<(RunRecord, Undoing), CliError>
         return Ok((record, Undoing::Run));
     }
     let record = context.run(args.run.as_deref())?;
-    let ticket = nearest::in_run(&args.what, &record)?;
+    let ticket = nearest::in_run(&args.what, &record, &context.repo)?;
     Ok((record, Undoing::Ticket(ticket)))
 }
 

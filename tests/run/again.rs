@@ -181,6 +181,23 @@ fn tickets_are_retried_all_or_none_and_every_problem_is_told_at_once() {
     nothing_left(&repo);
 }
 
+#[test]
+fn a_ticket_of_another_run_is_told_with_that_run() {
+    let repo = TestRepo::new();
+    backlog(&repo, &ticket("FIRST", &[], "false"));
+    run(&repo, &["--max-attempts", "1"]).exits(1);
+    let first = repo.wave(&["report", "--json"]).json()["run"].as_str().unwrap().to_owned();
+    backlog(&repo, &ticket("SECOND", &[], "true"));
+    run(&repo, &[]).exits(0);
+    for command in ["undo", "retry", "diff", "logs", "explain"] {
+        let said = repo.wave(&[command, "FIRST"]).exits(2).stderr;
+        let hint = format!("run {first} has a ticket FIRST: `--run {first}`");
+        assert!(said.contains("no ticket FIRST") && said.contains(&hint), "{command}: {said}");
+        assert!(!repo.wave(&[command, "NONE"]).exits(2).stderr.contains("--run"), "{command}");
+    }
+    assert!(repo.wave(&["explain", "FIRST", "--run", &first]).exits(0).stdout.contains("FIRST"));
+}
+
 /// A checkout that could not follow a landing, and in which its user has been at work since.
 fn left_behind(repo: &TestRepo) {
     std::fs::remove_file(repo.path(".git/index.lock")).unwrap();
